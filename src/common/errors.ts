@@ -1,0 +1,89 @@
+/**
+ * The one error class of the public API, its codes, and its form on a message port.
+ * README lists every code; a test keeps the two lists equal.
+ */
+
+/** Every code a {@link LedgerError} can carry, with what it means. */
+export const errorCodes = {
+  LEDGER_NOT_INITIALIZED: "the call needs an open database; await init() first",
+  LEDGER_CLOSED: "this Ledger was closed; open a new one",
+  LEDGER_OPTION_INVALID: "an option of the constructor or of a call has the wrong type or range",
+  LEDGER_SQL_ERROR: "SQLite refused the statement; the message is SQLite's own",
+  LEDGER_CONSTRAINT: "the statement broke a constraint of the schema; nothing of it was stored",
+  LEDGER_PARAMS_INVALID: "a parameter is missing, superfluous or of a type that SQLite cannot store",
+  LEDGER_STATEMENT_REFUSED: "the statement would disturb the database that all tabs and the replication share",
+  LEDGER_INTERNAL_TABLE: "the statement writes to a table that belongs to cr-sqlite or to Ledger",
+  LEDGER_SCHEMA_CHANGE_REFUSED: "ALTER or DROP of a synced table would break replication",
+  LEDGER_KEY_UPDATE_REFUSED: "the primary key of a synced row cannot be updated; delete the row and insert a new one",
+  LEDGER_TABLE_NOT_FOUND: "enableSync() was given the name of a table that does not exist",
+  LEDGER_TABLE_NAME_INVALID: "synced tables and columns need plain names: letters, digits and underscores",
+  LEDGER_TABLE_KEY_INVALID: "a synced table needs a PRIMARY KEY whose columns are NOT NULL",
+  LEDGER_TABLE_UNIQUE: "a synced table cannot have UNIQUE constraints beside its primary key",
+  LEDGER_TABLE_FOREIGN_KEY: "a synced table cannot have checked foreign keys",
+  LEDGER_TABLE_DEFAULT_MISSING: "a NOT NULL column of a synced table needs a DEFAULT",
+  LEDGER_TABLE_AUTOINCREMENT: "a synced table cannot use AUTOINCREMENT; make ids with uuidv7()",
+  LEDGER_TABLE_COLLATION: "the key of a synced table needs the BINARY collation",
+  LEDGER_STORAGE_UNAVAILABLE: "the requested storage cannot be used in this browser or context",
+  LEDGER_STORAGE_BUSY: "another context holds this database open",
+  LEDGER_QUOTA_EXCEEDED: "the browser gives this origin no more space; everything acknowledged is kept",
+  LEDGER_ENGINE_CRASHED: "the SQLite engine stopped; it is opened again and nothing acknowledged is lost",
+  LEDGER_LEADER_CHANGED: "the tab that owned the database went away before it answered",
+  LEDGER_NO_SIGNALING_URL: "connect() needs a signaling URL, as argument or as option",
+  LEDGER_NO_TOKEN: "connect() needs a token, as argument or as option",
+  LEDGER_SIGNALING_UNREACHABLE: "the signaling server did not answer; Ledger goes on trying until disconnect()",
+  LEDGER_SIGNALING_REFUSED: "the signaling server refused this client",
+  LEDGER_DISCONNECTED: "disconnect() or close() was called before connect() was done",
+  LEDGER_WEBRTC_UNAVAILABLE: "there is no WebRTC in this environment",
+  LEDGER_PEER_UNTRUSTED: "a peer could not prove that it holds the room's token",
+  LEDGER_PEER_FAULT: "a peer broke the protocol; its link was closed and nothing of the frame was stored",
+  LEDGER_PEER_INCOMPATIBLE: "a peer speaks another version of the protocol",
+  LEDGER_IDENTITY_CLASH: "two live replicas have the same id, as after copying a database",
+  LEDGER_STORAGE_VOLATILE: "the database lives in memory only and is gone with the page",
+  LEDGER_LISTENER_FAILED: "an event listener of the app threw",
+  LEDGER_INTERNAL: "a bug in Ledger; please report it with the cause",
+} as const satisfies Record<`LEDGER_${string}`, string>;
+
+export type LedgerErrorCode = keyof typeof errorCodes;
+
+/** What every rejected promise and every `error` event of Ledger carries. */
+export class LedgerError extends Error {
+  override readonly name = "LedgerError";
+  readonly code: LedgerErrorCode;
+
+  /**
+   * @param message - what happened and what to do; never contains a token, a key or row contents
+   */
+  constructor(code: LedgerErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options !== undefined && "cause" in options ? { cause: options.cause } : undefined);
+    this.code = code;
+  }
+}
+
+/** A {@link LedgerError} as plain, structured-cloneable fields. `cause` is flattened to text: a cause may hold anything. */
+export interface WireError {
+  readonly code: LedgerErrorCode;
+  readonly message: string;
+  readonly cause?: { readonly name: string; readonly message: string };
+}
+
+/** Any thrown value as a LedgerError; foreign ones become `LEDGER_INTERNAL` with the value as `cause`. */
+export const toLedgerError = (thrown: unknown): LedgerError =>
+  thrown instanceof LedgerError
+    ? thrown
+    : new LedgerError("LEDGER_INTERNAL", thrown instanceof Error ? thrown.message : String(thrown), { cause: thrown });
+
+export const errorToWire = (thrown: unknown): WireError => {
+  const error = toLedgerError(thrown);
+  const { cause } = error;
+  if (cause === undefined) return { code: error.code, message: error.message };
+  const flat =
+    cause instanceof Error ? { name: cause.name, message: cause.message } : { name: "Error", message: String(cause) };
+  return { code: error.code, message: error.message, cause: flat };
+};
+
+export const errorFromWire = (wire: WireError): LedgerError => {
+  if (wire.cause === undefined) return new LedgerError(wire.code, wire.message);
+  const cause = new Error(wire.cause.message);
+  cause.name = wire.cause.name;
+  return new LedgerError(wire.code, wire.message, { cause });
+};

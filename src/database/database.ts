@@ -1,0 +1,99 @@
+/**
+ * Port: the database of one replica. One queue: whatever is asked for runs alone and in order.
+ * What an app may run goes through `exec`, which guards; Ledger's own work goes through `transact`, which does not.
+ */
+
+import type { SiteId } from "../common/ids.ts";
+import type { Unsubscribe } from "../common/emitter.ts";
+import type { Connection } from "./connection.ts";
+import type { SqlParams, SqlValue } from "./value.ts";
+
+/** Where a database lives. `file` and `memory` are the rungs in Node; `opfs`, `idb`, `memory` those in a browser. */
+export type StorageKind = "opfs" | "idb" | "file" | "memory";
+
+export type RowMode = "object" | "array";
+
+export interface ExecRequest {
+  readonly sql: string;
+  readonly params?: SqlParams;
+  /** Default `object`: rows keyed by column name. */
+  readonly rowMode?: RowMode;
+}
+
+export interface ExecResult {
+  readonly columns: readonly string[];
+  readonly rows: readonly (Readonly<Record<string, SqlValue>> | readonly SqlValue[])[];
+  /** Rows that INSERT, UPDATE and DELETE of this call changed; 0 for a query. */
+  readonly rowsAffected: number;
+}
+
+/** Who caused a commit. */
+export type CommitOrigin =
+  | { readonly type: "local" }
+  | { readonly type: "remote"; readonly peerId: SiteId };
+
+/** Told after a commit is durable, in commit order. */
+export interface Commit {
+  /** User tables whose rows changed, sorted. Never cr-sqlite's or Ledger's own. */
+  readonly tables: readonly string[];
+  readonly origin: CommitOrigin;
+  /** `crsql_db_version()` after the commit. */
+  readonly version: number;
+}
+
+/** A synced table as this replica knows it. */
+export interface SyncedTable {
+  readonly name: string;
+  /** Key columns in PRIMARY KEY order: the order in which cr-sqlite packs them. */
+  readonly keyColumns: readonly string[];
+  /** All other columns that replicate (generated ones do not), in table order. */
+  readonly valueColumns: readonly string[];
+}
+
+export interface Database {
+  readonly siteId: SiteId;
+  readonly storage: StorageKind;
+
+  /** Runs one statement with params, or several without in one transaction, after the guard rails. */
+  exec(request: ExecRequest): Promise<ExecResult>;
+
+  /** Makes `table` replicate; idempotent. Rows that are there already replicate as well. */
+  enableSync(table: string): Promise<void>;
+
+  /** The synced tables by name, as of the last finished work. Kept current across DDL by this connection. */
+  readonly syncedTables: ReadonlyMap<string, SyncedTable>;
+
+  /**
+   * Runs `work` alone on the connection in BEGIN IMMEDIATE … COMMIT, unguarded; rolls back when it throws.
+   * `work` returns the user tables it changed besides its result; a commit that changed none is not reported.
+   */
+  transact<T>(
+    origin: CommitOrigin,
+    work: (connection: Connection) => Promise<{ readonly result: T; readonly tables: readonly string[] }>,
+  ): Promise<T>;
+
+  /** Runs `work` alone on the connection, for reading only, outside a transaction of its own. */
+  read<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
+
+  /** `crsql_db_version()` after the last finished work. */
+  readonly version: number;
+
+  onCommit(listener: (commit: Commit) => void): Unsubscribe;
+  /** Told after the set of synced tables or their columns changed. */
+  onSchemaChange(listener: () => void): Unsubscribe;
+
+  /** Lets running work finish, then closes; idempotent, never rejects. Later calls reject with LEDGER_CLOSED. */
+  close(): Promise<void>;
+}
+
+/** How to open a database. */
+export interface DatabaseOptions {
+  /** Any text; each name is a separate database. */
+  readonly name: string;
+  /** Rungs to try, in order; the first that opens is used. */
+  readonly ladder: readonly StorageKind[];
+  /** Where the wasm files are: URL of `crsqlite-sync.wasm`; the asynchronous `crsqlite.wasm` is looked for beside it. */
+  readonly wasmUrl?: string;
+  /** Node only: directory of database files for the `file` rung; created when missing. */
+  readonly directory?: string;
+}

@@ -1,0 +1,35 @@
+/**
+ * Port: a membership in one room at a meeting point. It introduces members to each other and carries their opaque,
+ * already sealed payloads. It heals itself: a lost connection is opened anew under a fresh member id.
+ */
+
+import type { LedgerError } from "../common/errors.ts";
+import type { Unsubscribe } from "../common/emitter.ts";
+import type { MemberId } from "../common/ids.ts";
+
+export interface SignalingEvents {
+  /** In the room under `self`, which is new on every connection; `members` are the others there. */
+  joined: readonly [self: MemberId, members: readonly MemberId[]];
+  "member-joined": readonly [member: MemberId];
+  "member-left": readonly [member: MemberId];
+  message: readonly [from: MemberId, payload: Uint8Array<ArrayBuffer>];
+  /** The connection was lost after `joined`. Members stay who they are; their links do not depend on it. */
+  lost: readonly [];
+  /** About to try again; `attempt` counts from 1 and starts over after `joined`. */
+  reconnecting: readonly [attempt: number, delayMs: number];
+  /** One attempt did not succeed. */
+  failed: readonly [error: LedgerError];
+}
+
+export interface Signaling {
+  /** True between `joined` and `lost`. */
+  readonly connected: boolean;
+  /** Hands `payload` (at most `maxPayloadBytes`) to a member; dropped when not connected or the member has left. */
+  send(to: MemberId, payload: Uint8Array<ArrayBuffer>): void;
+  on<K extends keyof SignalingEvents>(event: K, listener: (...args: SignalingEvents[K]) => void): Unsubscribe;
+  /** Leaves the room for good. Idempotent; no event follows. */
+  close(): void;
+}
+
+/** Fits, base64url-coded and wrapped, in the server's frame limit of 16 KiB. */
+export const maxPayloadBytes = 11 * 1024;
