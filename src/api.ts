@@ -1,0 +1,91 @@
+/** Types of the public API that are not options: events, results, status. No logic. */
+
+import type { LedgerError } from "./common/errors.ts";
+import type { SiteId } from "./common/ids.ts";
+import type { RowMode, StorageKind } from "./database/database.ts";
+import type { SqlValue } from "./database/value.ts";
+import type { Route } from "./transport/channel.ts";
+
+/** A row keyed by column name. Of several columns with one name the last is kept. */
+export type Row = Readonly<Record<string, SqlValue>>;
+
+export interface ExecOptions {
+  /** `object` (default): rows keyed by column name; `array`: values in the order of `columns`. */
+  readonly rowMode?: RowMode;
+}
+
+export interface ExecResult<R = Row> {
+  readonly columns: readonly string[];
+  readonly rows: readonly R[];
+  /** Rows that INSERT, UPDATE and DELETE changed; 0 for a query. */
+  readonly rowsAffected: number;
+}
+
+/** Some commit changed these tables. */
+export interface ChangeEvent {
+  /** Names of the tables whose rows changed, sorted. */
+  readonly tables: readonly string[];
+  readonly origin: "local" | "remote";
+  /** With `remote`: the peer that the changes came from. */
+  readonly peerId?: SiteId;
+}
+
+/** The events and the arguments of their listeners. */
+export interface LedgerEvents {
+  /** Changes of a peer were merged; `count` is the number of changes that had an effect. */
+  sync: readonly [count: number, peerId: SiteId];
+  /** A peer was discovered in the room. */
+  "peer-join": readonly [peerId: SiteId];
+  /** The link to a peer is open and authenticated. */
+  "peer-ready": readonly [peerId: SiteId];
+  /** A peer is gone: it left, closed, reloaded, crashed, or its link broke. */
+  "peer-leave": readonly [peerId: SiteId];
+  /** Joined the room at the signaling server for the first time since connect(). */
+  connected: readonly [];
+  /** Left by disconnect() or close(), or lost the signaling server. Live links go on. */
+  disconnected: readonly [];
+  /** About to try to reach the signaling server again; `attempt` counts from 1. */
+  reconnecting: readonly [attempt: number];
+  /** Joined again after `reconnecting`. */
+  reconnected: readonly [];
+  /** Rows of some tables changed, here or elsewhere. */
+  change: readonly [change: ChangeEvent];
+  /** `status()` would answer differently from before. */
+  status: readonly [status: LedgerStatus];
+  /** Something went wrong that no promise reports. */
+  error: readonly [error: LedgerError];
+}
+
+export type LedgerEventName = keyof LedgerEvents;
+
+/** A peer as `status()` shows it. */
+export interface PeerStatus {
+  readonly peerId: SiteId;
+  /** `joined`: discovered, no link yet; `ready`: linked. */
+  readonly state: "joined" | "ready";
+  /** With `ready`: the way its bytes take. */
+  readonly route?: Route;
+  /** Whether something that this replica holds is not yet known to be held by the peer. */
+  readonly pending: boolean;
+  /** Whether this replica and the peer hold the same rows, by digest, as of the last time both were idle. */
+  readonly digest: "unknown" | "same" | "different";
+  /** Milliseconds since the epoch of the last message that changed what either side knows; absent before the first. */
+  readonly lastSyncAt?: number;
+  /** Last measured round trip, milliseconds. */
+  readonly roundTripMs?: number;
+}
+
+/** A synchronous snapshot of the whole. */
+export interface LedgerStatus {
+  readonly state: "new" | "opening" | "open" | "failed" | "closed";
+  /** Absent until open. */
+  readonly storage?: StorageKind;
+  /** Whether this tab owns the database (`leader`) or reaches it through another tab (`follower`). Absent until open. */
+  readonly role?: "leader" | "follower";
+  readonly signaling: "off" | "connecting" | "connected" | "reconnecting";
+  readonly peers: readonly PeerStatus[];
+  /** Absent until open. */
+  readonly nodeId?: SiteId;
+  /** The replica's own version; 0 until something was written to a synced table. */
+  readonly version: number;
+}

@@ -1,0 +1,22 @@
+/** The public names of `ledger`. */
+
+export type {
+  ChangeEvent,
+  ExecOptions,
+  ExecResult,
+  LedgerEventName,
+  LedgerEvents,
+  LedgerStatus,
+  PeerStatus,
+  Row,
+} from "./api.ts";
+export type { Unsubscribe } from "./common/emitter.ts";
+export { errorCodes, LedgerError, type LedgerErrorCode } from "./common/errors.ts";
+export type { SiteId } from "./common/ids.ts";
+export type { Logger, LogFields } from "./common/logger.ts";
+export { uuidv7 } from "./common/uuidv7.ts";
+export type { StorageKind } from "./database/database.ts";
+export type { SqlParam, SqlParams, SqlValue } from "./database/value.ts";
+export { Ledger } from "./ledger.ts";
+export type { LedgerOptions } from "./options.ts";
+export type { Route } from "./transport/channel.ts";
