@@ -1,0 +1,103 @@
+// @ts-check
+/**
+ * The frames of the signaling protocol, version 1: a strict parser for what clients send and builders for what they
+ * get. README.md is the specification. A payload is opaque here: only its alphabet is checked.
+ */
+
+export const protocolVersion = 1;
+
+/** Code of the `error` frame to the WebSocket close code that follows it. */
+export const closeCodes = /** @type {const} */ ({
+  malformed: 4400,
+  "origin-refused": 4403,
+  "join-timeout": 4408,
+  "member-taken": 4409,
+  "version-unsupported": 4426,
+  "room-full": 4428,
+  "rate-limited": 4429,
+});
+
+/** @typedef {keyof typeof closeCodes} ErrorCode */
+/** @typedef {{ readonly type: "join", readonly room: string, readonly member: string }} JoinFrame */
+/** @typedef {{ readonly type: "send", readonly to: string, readonly payload: string }} SendFrame */
+/** @typedef {{ ok: true, frame: JoinFrame | SendFrame } | { ok: false, code: "malformed" | "version-unsupported" }} Parsed */
+
+// 16 bytes as base64url: 22 characters, of which the last carries two bits.
+const idPattern = /^[A-Za-z0-9_-]{21}[AQgw]$/;
+const payloadPattern = /^[A-Za-z0-9_-]+$/;
+
+/** @type {Parsed} */
+const malformed = { ok: false, code: "malformed" };
+/** @type {Parsed} */
+const versionUnsupported = { ok: false, code: "version-unsupported" };
+
+/**
+ * Never throws, whatever the text.
+ * @param {string} text
+ * @returns {Parsed}
+ */
+export const parseFrame = (text) => {
+  const fields = parseObject(text);
+  if (fields === undefined) return malformed;
+  if (fields.type === "join") return parseJoin(fields);
+  if (fields.type === "send") return parseSend(fields);
+  return malformed;
+};
+
+/** @param {readonly string[]} members */
+export const joinedFrame = (members) => JSON.stringify({ type: "joined", members });
+/** @param {string} member */
+export const memberJoinedFrame = (member) => JSON.stringify({ type: "member-joined", member });
+/** @param {string} member */
+export const memberLeftFrame = (member) => JSON.stringify({ type: "member-left", member });
+/**
+ * @param {string} from
+ * @param {string} payload
+ */
+export const messageFrame = (from, payload) => JSON.stringify({ type: "message", from, payload });
+/** @param {ErrorCode} code */
+export const errorFrame = (code) => JSON.stringify({ type: "error", code });
+
+/**
+ * @param {string} text
+ * @returns {Record<string, unknown> | undefined}
+ */
+const parseObject = (text) => {
+  try {
+    const value = /** @type {unknown} */ (JSON.parse(text));
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+    return /** @type {Record<string, unknown>} */ (value);
+  } catch {
+    // Any text may come from outside; undefined becomes "malformed" for the sender.
+    return undefined;
+  }
+};
+
+/**
+ * @param {Record<string, unknown>} fields
+ * @returns {Parsed}
+ */
+const parseJoin = (fields) => {
+  // Before all else: a later version may have other fields, and its client should hear why it is refused.
+  if (Number.isInteger(fields.version) && fields.version !== protocolVersion) return versionUnsupported;
+  const { version, room, member } = fields;
+  if (version !== protocolVersion || !isId(room) || !isId(member) || Object.keys(fields).length !== 4) return malformed;
+  return { ok: true, frame: { type: "join", room, member } };
+};
+
+/**
+ * @param {Record<string, unknown>} fields
+ * @returns {Parsed}
+ */
+const parseSend = (fields) => {
+  const { to, payload } = fields;
+  if (!isId(to) || typeof payload !== "string" || Object.keys(fields).length !== 3) return malformed;
+  if (!payloadPattern.test(payload) || payload.length % 4 === 1) return malformed;
+  return { ok: true, frame: { type: "send", to, payload } };
+};
+
+/**
+ * @param {unknown} value
+ * @returns {value is string}
+ */
+const isId = (value) => typeof value === "string" && idPattern.test(value);
