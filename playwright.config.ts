@@ -1,0 +1,34 @@
+/**
+ * Browser tests: real browsers, real WebRTC, the real signaling server.
+ * `*.spec.ts` runs in Chromium and in Firefox, `*.chromium.spec.ts` in Chromium only, and `*.cross.spec.ts` launches
+ * the browsers itself.
+ */
+
+import { defineConfig } from "@playwright/test";
+import { chromiumOptions, firefoxOptions } from "./e2e/support/launch.ts";
+
+const only = { chromium: /\.chromium\.spec\.ts$/, cross: /\.cross\.spec\.ts$/ };
+
+export default defineConfig({
+  testDir: "e2e",
+  testMatch: /\.spec\.ts$/,
+  globalSetup: "./e2e/support/global-setup.ts",
+  outputDir: "test-results/e2e",
+  reporter: [["list"], ["json", { outputFile: "test-results/playwright.json" }]],
+  fullyParallel: true,
+  forbidOnly: process.env["CI"] === "true",
+  workers: Number(process.env["LEDGER_E2E_WORKERS"] ?? 2),
+  retries: 0,
+  timeout: 60_000,
+  expect: { timeout: 20_000 },
+  use: { baseURL: process.env["LEDGER_E2E_URL"], trace: "off", screenshot: "only-on-failure" },
+  projects: [
+    { name: "chromium", testIgnore: only.cross, use: { browserName: "chromium", launchOptions: chromiumOptions } },
+    {
+      name: "firefox",
+      testIgnore: [only.chromium, only.cross],
+      use: { browserName: "firefox", channel: "moz-firefox", launchOptions: firefoxOptions },
+    },
+    { name: "cross", testMatch: only.cross },
+  ],
+});
