@@ -113,11 +113,14 @@ export const createLink = (channel: Channel, options: LinkOptions): Link => {
       case "consumed":
         return outbox.consumed(decoded.value.number);
       case "ping":
-        return void answerPing(decoded.value.number);
+        answerPing(decoded.value.number);
+        return undefined;
       case "pong":
-        return void measure(decoded.value.number);
+        measure(decoded.value.number);
+        return undefined;
       case "close":
-        return void finish(decoded.value.reason);
+        finish(decoded.value.reason);
+        return undefined;
     }
   };
 

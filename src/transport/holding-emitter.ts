@@ -15,7 +15,7 @@ export interface HoldingEmitter<Events extends { [K in keyof Events]: readonly u
    * What was held is delivered on a microtask, so that a listener may use the `Unsubscribe` it is about to be given.
    * A `close` listener that comes after the end is told on a microtask as well.
    */
-  on<K extends keyof Events>(event: K, listener: (...args: Events[K]) => void): Unsubscribe;
+  readonly on: <K extends keyof Events>(event: K, listener: (...args: Events[K]) => void) => Unsubscribe;
   emit<K extends keyof Events>(event: K, ...args: Events[K]): void;
   /** Emits the held kind of event, or keeps it while nobody listens to it or earlier ones still wait. */
   offer(...args: Events[Held]): void;
