@@ -1,0 +1,76 @@
+/**
+ * What the signaling server sends, decoded strictly: the server is trusted for availability only. Unknown fields are
+ * ignored, so that a later server may announce abilities; unknown frames are not. signaling-server/README.md specifies.
+ */
+
+import { base64urlToBytes } from "../common/base64url.ts";
+import type { MemberId } from "../common/ids.ts";
+import { err, ok, type Result } from "../common/result.ts";
+import { maxPayloadBytes } from "./signaling.ts";
+
+export type ServerFrame =
+  | { readonly type: "joined"; readonly members: readonly MemberId[] }
+  | { readonly type: "member-joined"; readonly member: MemberId }
+  | { readonly type: "member-left"; readonly member: MemberId }
+  | { readonly type: "message"; readonly from: MemberId; readonly payload: Uint8Array<ArrayBuffer> }
+  | { readonly type: "error"; readonly code: string };
+
+export type ServerFrameError = "MALFORMED" | "TOO_LARGE";
+
+/** Members of one room that a client puts up with: more is a server that wants its memory. */
+export const maxMembers = 10_000;
+
+/** Room for a `joined` frame with `maxMembers` ids of 22 characters, quotes and comma. */
+const maxFrameChars = maxMembers * 25 + 1_024;
+
+// 16 bytes as base64url: 22 characters, of which the last carries two bits.
+const memberIdPattern = /^[A-Za-z0-9_-]{21}[AQgw]$/;
+const errorCodePattern = /^[a-z][a-z-]{0,31}$/;
+
+export const isMemberId = (value: unknown): value is MemberId =>
+  typeof value === "string" && memberIdPattern.test(value);
+
+/** @param content - as the socket's `message` event gives it; only text is valid */
+export const decodeServerFrame = (content: unknown): Result<ServerFrame, ServerFrameError> => {
+  if (typeof content !== "string") return err("MALFORMED");
+  if (content.length > maxFrameChars) return err("TOO_LARGE");
+  const fields = parseObject(content);
+  switch (fields?.["type"]) {
+    case "joined":
+      return decodeJoined(fields["members"]);
+    case "member-joined":
+    case "member-left":
+      return isMemberId(fields["member"]) ? ok({ type: fields["type"], member: fields["member"] }) : err("MALFORMED");
+    case "message":
+      return decodeMessage(fields["from"], fields["payload"]);
+    case "error":
+      return typeof fields["code"] === "string" && errorCodePattern.test(fields["code"])
+        ? ok({ type: "error", code: fields["code"] })
+        : err("MALFORMED");
+    default:
+      return err("MALFORMED");
+  }
+};
+
+const parseObject = (text: string): Readonly<Record<string, unknown>> | undefined => {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    // Any text may come from outside; the caller turns undefined into MALFORMED.
+    return undefined;
+  }
+};
+
+const decodeJoined = (members: unknown): Result<ServerFrame, ServerFrameError> => {
+  if (!Array.isArray(members) || !members.every(isMemberId)) return err("MALFORMED");
+  if (members.length > maxMembers) return err("TOO_LARGE");
+  return new Set(members).size === members.length ? ok({ type: "joined", members }) : err("MALFORMED");
+};
+
+const decodeMessage = (from: unknown, payload: unknown): Result<ServerFrame, ServerFrameError> => {
+  if (!isMemberId(from) || typeof payload !== "string") return err("MALFORMED");
+  if (payload.length > Math.ceil((maxPayloadBytes * 4) / 3)) return err("TOO_LARGE");
+  const bytes = base64urlToBytes(payload);
+  return bytes.ok ? ok({ type: "message", from, payload: bytes.value }) : err("MALFORMED");
+};
