@@ -29,6 +29,8 @@ export interface Replica {
   /** Ids of the linked peers, sorted. */
   peers(): Promise<readonly string[]>;
   status(): Promise<LedgerStatus>;
+  /** Reloads the page and constructs the Ledger anew with the same options; does not init. Events start over. */
+  reload(): Promise<void>;
   /** Links only with these from now on. */
   accept(...peerIds: readonly string[]): Promise<void>;
   /** Everything seen so far, oldest first, or only the events of one name. */
@@ -47,8 +49,11 @@ const valueOf = (outcome: Outcome): unknown => {
  * @param name - tells the Ledgers of one page apart
  */
 export const openReplica = async (page: Page, options: ReplicaOptions, name = "main"): Promise<Replica> => {
-  await page.waitForFunction(() => typeof window.openLedger === "function");
-  valueOf(await page.evaluate(([n, o]) => window.openLedger(n, o), [name, options] as const));
+  const construct = async (): Promise<void> => {
+    await page.waitForFunction(() => typeof window.openLedger === "function");
+    valueOf(await page.evaluate(([n, o]) => window.openLedger(n, o), [name, options] as const));
+  };
+  await construct();
 
   const attempt = (method: LedgerMethod, args: readonly unknown[]): Promise<Outcome> =>
     page.evaluate(([n, m, a]) => window.callLedger(n, m, a), [name, method, args] as const);
@@ -72,6 +77,10 @@ export const openReplica = async (page: Page, options: ReplicaOptions, name = "m
     nodeId: () => call<string>("getNodeId"),
     peers: async () => [...(await call<readonly string[]>("getPeers"))].sort(),
     status: () => call<LedgerStatus>("status"),
+    reload: async () => {
+      await page.reload();
+      await construct();
+    },
     accept: (...peerIds) =>
       page.evaluate(
         ([n, ids]) => {

@@ -16,6 +16,8 @@ export interface NewReplica extends ReplicaOptions {
   readonly browser?: Browser;
   /** Default: a fresh one, which is another machine as far as storage goes. */
   readonly context?: BrowserContext;
+  /** Default true: knows the signaling server and the token. */
+  readonly room?: boolean;
   /** Default true: init(), create `notes` and enable its sync. */
   readonly ready?: boolean;
 }
@@ -42,13 +44,13 @@ export const test = base.extend<Fixtures>({
   },
   newReplica: async ({ browser: projectBrowser, baseURL, signaling, token }, use) => {
     const contexts: BrowserContext[] = [];
-    await use(async ({ browser = projectBrowser, context, ready = true, ...options } = {}) => {
+    await use(async ({ browser = projectBrowser, context, room = true, ready = true, ...options } = {}) => {
       const home = context ?? (await browser.newContext(baseURL === undefined ? {} : { baseURL }));
       if (context === undefined) contexts.push(home);
       const page = await home.newPage();
       page.on("pageerror", (error) => console.error(`page: ${error.stack ?? error.message}`));
       await page.goto("/e2e/app/");
-      const replica = await openReplica(page, { signalingUrl: signaling.url, token, ...options });
+      const replica = await openReplica(page, { ...(room && { signalingUrl: signaling.url, token }), ...options });
       if (ready) {
         await replica.call("init");
         await replica.exec(notesTable);
