@@ -1,0 +1,164 @@
+/**
+ * Ledger's own tables beside cr-sqlite's: which local version stands for which transaction of which replica, what this
+ * replica holds, how far it has read each peer's log, and what it cannot apply yet. Written only inside the transaction
+ * of the rows they speak for.
+ */
+
+import { bytesToHex, bytesToSiteId, hexToBytes, siteIdToBytes, type Epoch, type SiteId } from "../common/ids.ts";
+import type { Frontier } from "../replication/frontier.ts";
+import type { Cursor } from "../replication/message.ts";
+import type { Connection } from "./connection.ts";
+
+/** Openings of the database that are remembered; a peer whose cursor is of an older one reads from the beginning. */
+const keptEpochs = 64;
+
+const schema = `
+  CREATE TABLE IF NOT EXISTS ledger_site (id INTEGER PRIMARY KEY, site BLOB NOT NULL UNIQUE);
+  CREATE TABLE IF NOT EXISTS ledger_origin (
+    local_version INTEGER PRIMARY KEY, site INTEGER NOT NULL, origin_version INTEGER NOT NULL
+  );
+  CREATE TABLE IF NOT EXISTS ledger_frontier (site INTEGER PRIMARY KEY, version INTEGER NOT NULL);
+  CREATE TABLE IF NOT EXISTS ledger_cursor (site INTEGER PRIMARY KEY, epoch BLOB NOT NULL, position INTEGER NOT NULL);
+  CREATE TABLE IF NOT EXISTS ledger_epoch (id INTEGER PRIMARY KEY, epoch BLOB NOT NULL, from_version INTEGER NOT NULL);
+  CREATE TABLE IF NOT EXISTS ledger_quarantine (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, site INTEGER NOT NULL, origin_version INTEGER NOT NULL,
+    tbl TEXT NOT NULL, pk BLOB NOT NULL, cid TEXT NOT NULL, value_class INTEGER NOT NULL, value,
+    col_version INTEGER NOT NULL, cl INTEGER NOT NULL, seq INTEGER NOT NULL
+  );
+`;
+
+/** One opening of the database, and the newest version that was stored then. */
+export interface EpochRecord {
+  readonly epoch: Epoch;
+  readonly fromVersion: number;
+}
+
+export const createBookkeepingTables = (connection: Connection): Promise<void> => connection.run(schema);
+
+/** Records that the database is open under `epoch` and answers all remembered openings, oldest first. */
+export const recordEpoch = async (
+  connection: Connection,
+  epoch: Epoch,
+  fromVersion: number,
+): Promise<readonly EpochRecord[]> => {
+  await connection.all("INSERT INTO ledger_epoch (epoch, from_version) VALUES (?, ?)", [hexToBytes(epoch), fromVersion]);
+  await connection.all(
+    "DELETE FROM ledger_epoch WHERE id NOT IN (SELECT id FROM ledger_epoch ORDER BY id DESC LIMIT ?)",
+    [keptEpochs],
+  );
+  const rows = await connection.all("SELECT epoch, from_version FROM ledger_epoch ORDER BY id");
+  return rows.map(([bytes, from]) => ({
+    epoch: bytesToHex(bytes as Uint8Array) as Epoch,
+    fromVersion: from as number,
+  }));
+};
+
+/**
+ * Place in the own log that a peer's cursor stands for. What was written in an opening after the place where the next
+ * one began was lost in between (a crash, a restored file), so a cursor beyond it is set back to it.
+ */
+export const resumePosition = (epochs: readonly EpochRecord[], cursor: Cursor | undefined): number => {
+  if (cursor === undefined) return 0;
+  const index = epochs.findLastIndex((record) => record.epoch === cursor.epoch);
+  if (index === -1) return 0;
+  const next = epochs[index + 1];
+  return next === undefined ? cursor.position : Math.min(cursor.position, next.fromVersion);
+};
+
+/** The small number that stands for a site in Ledger's tables; given to it when it is new. */
+export const siteNumber = async (connection: Connection, site: SiteId): Promise<number> => {
+  const bytes = siteIdToBytes(site);
+  const found = await connection.all("SELECT id FROM ledger_site WHERE site = ?", [bytes]);
+  if (found[0] !== undefined) return found[0][0] as number;
+  const made = await connection.all("INSERT INTO ledger_site (site) VALUES (?) RETURNING id", [bytes]);
+  return made[0]?.[0] as number;
+};
+
+/** What is held of other sites. */
+export const readForeignFrontier = async (connection: Connection): Promise<Map<SiteId, number>> => {
+  const rows = await connection.all("SELECT s.site, f.version FROM ledger_frontier f JOIN ledger_site s ON s.id = f.site");
+  return new Map(rows.map(([site, version]) => [bytesToSiteId(site as Uint8Array), version as number]));
+};
+
+/** Raises entries of the frontier; never lowers one. */
+export const raiseFrontier = async (connection: Connection, claims: Frontier): Promise<void> => {
+  for (const [site, version] of claims) {
+    await connection.all(
+      `INSERT INTO ledger_frontier (site, version) VALUES (?, ?)
+       ON CONFLICT (site) DO UPDATE SET version = max(version, excluded.version)`,
+      [await siteNumber(connection, site), version],
+    );
+  }
+};
+
+export const readCursor = async (connection: Connection, peer: SiteId): Promise<Cursor | undefined> => {
+  const rows = await connection.all(
+    "SELECT c.epoch, c.position FROM ledger_cursor c JOIN ledger_site s ON s.id = c.site WHERE s.site = ?",
+    [siteIdToBytes(peer)],
+  );
+  const row = rows[0];
+  if (row === undefined) return undefined;
+  return { epoch: bytesToHex(row[0] as Uint8Array) as Epoch, position: row[1] as number };
+};
+
+export const writeCursor = async (connection: Connection, peer: SiteId, cursor: Cursor): Promise<void> => {
+  await connection.all("INSERT OR REPLACE INTO ledger_cursor (site, epoch, position) VALUES (?, ?, ?)", [
+    await siteNumber(connection, peer),
+    hexToBytes(cursor.epoch),
+    cursor.position,
+  ]);
+};
+
+/** Where a transaction was written. */
+export interface Origin {
+  readonly site: SiteId;
+  readonly originVersion: number;
+}
+
+/** Origins of the local versions in (after, to] that came from elsewhere. */
+export const readOrigins = async (connection: Connection, after: number, to: number): Promise<Map<number, Origin>> => {
+  const rows = await connection.all(
+    `SELECT o.local_version, s.site, o.origin_version FROM ledger_origin o JOIN ledger_site s ON s.id = o.site
+     WHERE o.local_version > ? AND o.local_version <= ?`,
+    [after, to],
+  );
+  return new Map(
+    rows.map(([version, site, originVersion]) => [
+      version as number,
+      { site: bytesToSiteId(site as Uint8Array), originVersion: originVersion as number },
+    ]),
+  );
+};
+
+export const writeOrigin = async (connection: Connection, localVersion: number, origin: Origin): Promise<void> => {
+  await connection.all("INSERT OR REPLACE INTO ledger_origin (local_version, site, origin_version) VALUES (?, ?, ?)", [
+    localVersion,
+    await siteNumber(connection, origin.site),
+    origin.originVersion,
+  ]);
+};
+
+/**
+ * Forgets origins above the newest stored version: all their rows lost to later ones of the same transaction, and the
+ * next local write will take the number.
+ */
+export const dropUnusedOrigins = async (connection: Connection, newestVersion: number): Promise<void> => {
+  await connection.all("DELETE FROM ledger_origin WHERE local_version > ?", [newestVersion]);
+};
+
+/**
+ * The newest version that was written here: the highest that is not known to come from elsewhere. A version that no
+ * row carries any more may be answered; that is no lie, since no future write takes a number below the newest.
+ */
+export const latestOwnVersion = async (connection: Connection, newestVersion: number): Promise<number> => {
+  const rows = await connection.all(
+    `SELECT coalesce(
+       (SELECT o.local_version - 1 FROM ledger_origin o
+        WHERE o.local_version <= ?1
+          AND NOT EXISTS (SELECT 1 FROM ledger_origin p WHERE p.local_version = o.local_version - 1)
+        ORDER BY o.local_version DESC LIMIT 1), 0)
+     WHERE EXISTS (SELECT 1 FROM ledger_origin WHERE local_version = ?1)`,
+    [newestVersion],
+  );
+  return rows[0] === undefined ? newestVersion : (rows[0][0] as number);
+};

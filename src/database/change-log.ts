@@ -1,0 +1,131 @@
+/**
+ * A replica's log as replication sees it: what is held, what a peer lacks, and merging what a peer sent. All of it on
+ * the database's one queue, so its answers are of one moment each and come in the order of those moments.
+ */
+
+import type { Epoch, SiteId } from "../common/ids.ts";
+import type { LogStretch } from "../replication/core.ts";
+import type { ChangeGroup } from "../replication/change.ts";
+import { createDigestBuilder } from "../replication/digest.ts";
+import type { Frontier } from "../replication/frontier.ts";
+import type { Cursor, TableDigest } from "../replication/message.ts";
+import * as books from "./bookkeeping.ts";
+import { newestVersion, readFrontier, readStretch, visitAllChanges } from "./change-reader.ts";
+import { isApplicable, mergeGroups } from "./change-writer.ts";
+import type { Connection } from "./connection.ts";
+import type { Database } from "./database.ts";
+import { readQuarantine, takeFromQuarantine } from "./quarantine.ts";
+
+/** Changes of one stretch, about. Larger ones hold up what the app asks for, smaller ones cost more per change. */
+const stretchChanges = 4000;
+
+export interface ReadRequest {
+  readonly after: number;
+  readonly quarantineAfter: number;
+  readonly known: Frontier;
+}
+
+export interface Delta {
+  readonly peer: SiteId;
+  readonly groups: readonly ChangeGroup[];
+  readonly cursor: Cursor;
+  readonly claims: Frontier;
+}
+
+export interface Applied {
+  /** Changes that had an effect. */
+  readonly count: number;
+  /** Whether there is something new to pass on. */
+  readonly grew: boolean;
+  /** The whole frontier after it. */
+  readonly frontier: Frontier;
+}
+
+export interface ChangeLog {
+  readonly epoch: Epoch;
+  /** What is held, and how far `peer`'s log was read. */
+  greeting(peer: SiteId): Promise<{ readonly frontier: Frontier; readonly cursor: Cursor | undefined }>;
+  /** Place in the own log that a peer's cursor stands for. */
+  resumePosition(cursor: Cursor | undefined): number;
+  read(request: ReadRequest): Promise<LogStretch>;
+  /** Rows, cursor and frontier in one transaction; all or nothing. */
+  apply(delta: Delta): Promise<Applied>;
+  digest(): Promise<{ readonly frontier: Frontier; readonly tables: readonly TableDigest[] }>;
+  /** Applies what the schema can take by now; answers the number of changes that had an effect. */
+  replayQuarantine(): Promise<number>;
+}
+
+/** @param epoch - fresh for this opening of the database */
+export const openChangeLog = async (database: Database, epoch: Epoch): Promise<ChangeLog> => {
+  const own = database.siteId;
+  const tables = () => [...database.syncedTables.values()];
+  const frontierNow = (connection: Connection): Promise<Frontier> => readFrontier(connection, tables(), own);
+
+  const epochs = await database.transact({ type: "local" }, async (connection) => {
+    await books.createBookkeepingTables(connection);
+    const result = await books.recordEpoch(connection, epoch, await newestVersion(connection, tables()));
+    return { result, tables: [] };
+  });
+
+  return {
+    epoch,
+
+    greeting: (peer) =>
+      database.read(async (connection) => ({
+        frontier: await frontierNow(connection),
+        cursor: await books.readCursor(connection, peer),
+      })),
+
+    resumePosition: (cursor) => books.resumePosition(epochs, cursor),
+
+    read: (request) =>
+      database.read(async (connection) => {
+        const stretch = await readStretch(connection, tables(), own, { ...request, limit: stretchChanges });
+        const frontier = await frontierNow(connection);
+        if (!stretch.complete) {
+          return { ...stretch, after: request.after, quarantineTo: request.quarantineAfter, frontier };
+        }
+        const quarantine = await readQuarantine(connection, request.quarantineAfter, request.known);
+        return {
+          ...stretch,
+          after: request.after,
+          groups: [...stretch.groups, ...quarantine.groups],
+          quarantineTo: quarantine.to,
+          frontier,
+        };
+      }),
+
+    apply: (delta) =>
+      database.transact({ type: "remote", peerId: delta.peer }, async (connection) => {
+        const merged =
+          delta.groups.length === 0
+            ? { count: 0, quarantined: 0, tables: [] }
+            : await mergeGroups(connection, database.syncedTables, delta.groups);
+        const claims = new Map(delta.claims);
+        claims.delete(own); // What was written here is known from the log itself.
+        await books.raiseFrontier(connection, claims);
+        await books.writeCursor(connection, delta.peer, delta.cursor);
+        const result = {
+          count: merged.count,
+          grew: merged.count + merged.quarantined > 0,
+          frontier: await frontierNow(connection),
+        };
+        return { result, tables: merged.tables };
+      }),
+
+    digest: () =>
+      database.read(async (connection) => {
+        const builder = createDigestBuilder();
+        await visitAllChanges(connection, builder.add);
+        return { frontier: await frontierNow(connection), tables: builder.finish() };
+      }),
+
+    replayQuarantine: () =>
+      database.transact({ type: "remote", peerId: own }, async (connection) => {
+        const groups = await takeFromQuarantine(connection, (change) => isApplicable(database.syncedTables, change));
+        if (groups.length === 0) return { result: 0, tables: [] };
+        const merged = await mergeGroups(connection, database.syncedTables, groups);
+        return { result: merged.count, tables: merged.tables };
+      }),
+  };
+};

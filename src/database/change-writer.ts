@@ -1,0 +1,122 @@
+/**
+ * Merges groups of changes into the database under local versions of our own, one per group: a peer's version number is
+ * never applied, since one near 2^63 would end replication for good.
+ */
+
+import { LedgerError } from "../common/errors.ts";
+import { siteIdToBytes, type SiteId } from "../common/ids.ts";
+import { rowSentinel, type Change, type ChangeGroup } from "../replication/change.ts";
+import { keyColumnCount } from "../replication/validate.ts";
+import { dropUnusedOrigins, writeOrigin } from "./bookkeeping.ts";
+import { newestVersion } from "./change-reader.ts";
+import type { Connection, Statement } from "./connection.ts";
+import type { SyncedTable } from "./database.ts";
+import { addToQuarantine } from "./quarantine.ts";
+import { StorageClass } from "./value.ts";
+
+const merge = `INSERT INTO crsql_changes ("table", pk, cid, val, col_version, db_version, site_id, cl, seq)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
+/** Whether the schema known here can take `change`. */
+export const isApplicable = (tables: ReadonlyMap<string, SyncedTable>, change: Change): boolean => {
+  const table = tables.get(change.table);
+  if (table === undefined || keyColumnCount(change.pk) !== table.keyColumns.length) return false;
+  return change.cid === rowSentinel || table.valueColumns.includes(change.cid);
+};
+
+const bindChange = (statement: Statement, change: Change, stamp: number, site: Uint8Array): void => {
+  const { integer, text, blob } = StorageClass;
+  statement.bind(1, text, change.table);
+  statement.bind(2, blob, change.pk);
+  statement.bind(3, text, change.cid);
+  statement.bind(4, change.valueClass, change.value);
+  statement.bind(5, integer, change.colVersion);
+  statement.bind(6, integer, stamp);
+  statement.bind(7, blob, site);
+  statement.bind(8, integer, change.cl);
+  statement.bind(9, integer, change.seq);
+};
+
+const rowsImpacted = async (connection: Connection): Promise<number> =>
+  (await connection.all("SELECT crsql_rows_impacted()"))[0]?.[0] as number;
+
+/** A row that the schema refuses stays out; everything else is the caller's to hear about. */
+const isRefusal = (error: unknown): boolean =>
+  error instanceof LedgerError && (error.code === "LEDGER_CONSTRAINT" || error.code === "LEDGER_SQL_ERROR");
+
+export interface Merged {
+  /** Changes that had an effect. */
+  readonly count: number;
+  /** Changes that had to be put into the quarantine. */
+  readonly quarantined: number;
+  /** Tables whose rows changed, sorted. */
+  readonly tables: readonly string[];
+}
+
+/** Merges `groups`, each under the next local version, inside the caller's transaction. */
+export const mergeGroups = async (
+  connection: Connection,
+  tables: ReadonlyMap<string, SyncedTable>,
+  groups: readonly ChangeGroup[],
+): Promise<Merged> => {
+  const touched = new Set<string>();
+  let quarantined = 0;
+  let stamp = (await connection.all("SELECT crsql_next_db_version()"))[0]?.[0] as number;
+  let impacted = await rowsImpacted(connection);
+  const before = impacted;
+  const siteBytes = new Map<SiteId, Uint8Array>();
+  const columnsOf = new Map<string, { readonly keys: number; readonly cids: ReadonlySet<string> }>();
+  for (const table of tables.values()) {
+    columnsOf.set(table.name, { keys: table.keyColumns.length, cids: new Set([rowSentinel, ...table.valueColumns]) });
+  }
+
+  for (const group of groups) {
+    let site = siteBytes.get(group.site);
+    if (site === undefined) siteBytes.set(group.site, (site = siteIdToBytes(group.site)));
+    const impactedBefore = impacted;
+    let runTable: string | undefined;
+
+    const noteTable = async (): Promise<void> => {
+      if (runTable === undefined) return;
+      const now = await rowsImpacted(connection);
+      if (now > impacted) touched.add(runTable);
+      impacted = now;
+    };
+
+    for (const change of group.changes) {
+      const known = columnsOf.get(change.table);
+      if (known === undefined || !known.cids.has(change.cid) || keyColumnCount(change.pk) !== known.keys) {
+        await addToQuarantine(connection, group, change);
+        quarantined += 1;
+        continue;
+      }
+      if (change.table !== runTable) {
+        await noteTable();
+        runTable = change.table;
+      }
+      const prepared = connection.prepare(merge);
+      const statement = prepared instanceof Promise ? await prepared : prepared;
+      try {
+        bindChange(statement, change, stamp, site);
+        const stepped = statement.step();
+        if (stepped instanceof Promise) await stepped;
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        await addToQuarantine(connection, group, change);
+        quarantined += 1;
+      } finally {
+        const reset = statement.reset();
+        if (reset instanceof Promise) await reset;
+      }
+    }
+
+    await noteTable();
+    if (impacted > impactedBefore) {
+      await writeOrigin(connection, stamp, group);
+      stamp += 1;
+    }
+  }
+
+  await dropUnusedOrigins(connection, await newestVersion(connection, tables.values()));
+  return { count: impacted - before, quarantined, tables: [...touched].sort() };
+};

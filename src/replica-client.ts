@@ -1,0 +1,156 @@
+/** The page's side: a Replica that lives in a worker. */
+
+import { createDisposer } from "./common/disposer.ts";
+import { createEmitter } from "./common/emitter.ts";
+import { errorFromWire, LedgerError } from "./common/errors.ts";
+import type { LinkId } from "./common/ids.ts";
+import type { Logger } from "./common/logger.ts";
+import type { Replica, ReplicaEvents, ReplicaOptions } from "./replica.ts";
+import type { MessageEndpoint, PageMessage, ReplicaAnswers, ReplicaRequest, WorkerMessage } from "./replica-protocol.ts";
+import type { Link } from "./transport/link.ts";
+
+/** A worker that can be ended. */
+export interface WorkerEndpoint extends MessageEndpoint<PageMessage, WorkerMessage> {
+  /** The worker could not be loaded, or died of an uncaught error. One listener only. */
+  onFailure(listener: (message: string) => void): void;
+  terminate(): void;
+}
+
+interface Attached {
+  readonly link: Link;
+  /** Releases of frames given to the worker, oldest first. */
+  readonly unconsumed: (() => void)[];
+  /** Bytes the link was given while it had no room. */
+  untakenBytes: number;
+}
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** @throws LedgerError as openReplica does, and LEDGER_ENGINE_CRASHED when the worker cannot be started */
+export const openReplicaInWorker = async (
+  worker: WorkerEndpoint,
+  options: ReplicaOptions,
+  logger: Logger | undefined,
+): Promise<Replica> => {
+  const waiting = new Map<number, Waiting>();
+  const links = new Map<LinkId, Attached>();
+  const emitter = createEmitter<ReplicaEvents>((error) => logger?.error("a listener threw", { error: String(error) }));
+  let nextId = 1;
+  let version = 0;
+  let progress: Replica["progress"] = [];
+  let failure: LedgerError | undefined;
+  let closing: Promise<void> | undefined;
+
+  const request = <R extends ReplicaRequest>(body: R): Promise<ReplicaAnswers[R["type"]]> => {
+    if (failure !== undefined) return Promise.reject(failure);
+    const id = nextId;
+    nextId += 1;
+    return new Promise<unknown>((resolve, reject) => {
+      waiting.set(id, { resolve, reject });
+      worker.post({ type: "request", id, request: body });
+    }) as Promise<ReplicaAnswers[R["type"]]>;
+  };
+
+  const settle = (id: number, newVersion: number, how: (entry: Waiting) => void): void => {
+    version = newVersion;
+    const entry = waiting.get(id);
+    waiting.delete(id);
+    if (entry !== undefined) how(entry);
+  };
+
+  const sendOn = (attached: Attached, frame: Uint8Array<ArrayBuffer>): void => {
+    const bytes = frame.length;
+    if (attached.link.send(frame)) worker.post({ type: "link-taken", link: attached.link.id, bytes });
+    else attached.untakenBytes += bytes;
+  };
+
+  worker.onMessage((message) => {
+    switch (message.type) {
+      case "answer":
+        return settle(message.id, message.version, (entry) => entry.resolve(message.value));
+      case "refusal":
+        return settle(message.id, message.version, (entry) => entry.reject(errorFromWire(message.error)));
+      case "commit":
+        version = message.commit.version;
+        return emitter.emit("commit", message.commit);
+      case "sync":
+        return emitter.emit("sync", message.count, message.peer);
+      case "progress":
+        progress = message.progress;
+        return emitter.emit("progress", progress);
+      case "error":
+        return emitter.emit("error", errorFromWire(message.error));
+      case "log":
+        return logger?.[message.level](message.message, message.fields);
+      case "link-send": {
+        const attached = links.get(message.link);
+        return attached === undefined ? undefined : sendOn(attached, message.frame);
+      }
+      case "link-consumed":
+        return links.get(message.link)?.unconsumed.shift()?.();
+      case "link-close":
+        return links.get(message.link)?.link.close(message.reason);
+    }
+  });
+
+  worker.onFailure((text) => {
+    failure = new LedgerError("LEDGER_ENGINE_CRASHED", `the database worker failed: ${text}`);
+    for (const { reject } of waiting.values()) reject(failure);
+    waiting.clear();
+    for (const { link } of links.values()) link.close("FAILED");
+    if (closing === undefined) emitter.emit("error", failure);
+  });
+
+  const identity = await request({ type: "open", options, logs: logger !== undefined }).catch((error: unknown) => {
+    worker.terminate();
+    throw error;
+  });
+
+  return {
+    ...identity,
+    get version() {
+      return version;
+    },
+    get progress() {
+      return progress;
+    },
+    exec: (body) => request({ type: "exec", request: body }),
+    enableSync: (table) => request({ type: "enable-sync", table }),
+    attach: (link) => {
+      const attached: Attached = { link, unconsumed: [], untakenBytes: 0 };
+      links.set(link.id, attached);
+      const disposer = createDisposer((error) => logger?.error("release failed", { error: String(error) }));
+      worker.post({ type: "link-opened", link: link.id, peer: link.peer, route: link.route });
+      disposer.defer(
+        link.on("frame", (frame, consumed) => {
+          attached.unconsumed.push(consumed);
+          worker.post({ type: "link-frame", link: link.id, frame }, [frame.buffer]);
+        }),
+      );
+      disposer.defer(
+        link.on("writable", () => {
+          const bytes = attached.untakenBytes;
+          attached.untakenBytes = 0;
+          if (bytes > 0) worker.post({ type: "link-taken", link: link.id, bytes });
+        }),
+      );
+      disposer.defer(
+        link.on("close", (reason) => {
+          links.delete(link.id);
+          void disposer.dispose();
+          worker.post({ type: "link-closed", link: link.id, reason });
+        }),
+      );
+    },
+    on: emitter.on,
+    close: () => {
+      closing ??= request({ type: "close" })
+        .catch(() => undefined) // The worker is gone already, which is what was asked for.
+        .then(() => worker.terminate());
+      return closing;
+    },
+  };
+};

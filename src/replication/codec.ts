@@ -1,0 +1,139 @@
+/**
+ * Messages to bytes and back. The layout is specified in docs/protocol.md, whose byte examples a test decodes.
+ * Decoding never throws: bytes from a peer become a Result.
+ */
+
+import { bytesToHex, bytesToSiteId, hexToBytes, siteIdToBytes, type Epoch, type SiteId } from "../common/ids.ts";
+import { err, ok, type Result } from "../common/result.ts";
+import { createByteReader, MalformedError, type ByteReader } from "./byte-reader.ts";
+import { createByteWriter, type ByteWriter } from "./byte-writer.ts";
+import { decodeGroups, encodeGroups } from "./groups-codec.ts";
+import type { Frontier } from "./frontier.ts";
+import type { ReplicationLimits } from "./limits.ts";
+import type { Changes, Digest, Hello, Message, Progress, TableDigest } from "./message.ts";
+
+const tags = { hello: 1, changes: 2, progress: 3, digest: 4 } as const;
+const completeFlag = 1;
+
+/** What is wrong with a message; for the log and the link's close code. */
+export interface DecodeError {
+  readonly code: "MALFORMED" | "UNKNOWN_MESSAGE";
+  readonly rule: string;
+}
+
+const encodeFrontier = (writer: ByteWriter, frontier: Frontier): void => {
+  writer.varint(frontier.size);
+  for (const [site, version] of frontier) {
+    writer.raw(siteIdToBytes(site));
+    writer.varint(version);
+  }
+};
+
+const decodeFrontier = (reader: ByteReader, limits: ReplicationLimits): Frontier => {
+  const count = reader.count(17);
+  if (count > limits.maxSites) throw new MalformedError("too many sites");
+  const frontier = new Map<SiteId, number>();
+  for (let i = 0; i < count; i += 1) frontier.set(bytesToSiteId(reader.raw(16)), reader.varint());
+  if (frontier.size !== count) throw new MalformedError("site twice in a frontier");
+  return frontier;
+};
+
+export const encodeMessage = (message: Message): Uint8Array<ArrayBuffer> => {
+  const writer = createByteWriter(message.type === "changes" ? 64 * 1024 : 256);
+  writer.byte(tags[message.type]);
+  switch (message.type) {
+    case "hello":
+      encodeFrontier(writer, message.frontier);
+      writer.byte(message.cursor === undefined ? 0 : 1);
+      if (message.cursor !== undefined) {
+        writer.raw(hexToBytes(message.cursor.epoch));
+        writer.varint(message.cursor.position);
+      }
+      break;
+    case "changes":
+      writer.byte(message.complete ? completeFlag : 0);
+      writer.varint(message.to);
+      encodeFrontier(writer, message.frontier);
+      encodeGroups(writer, message.groups);
+      break;
+    case "progress":
+      encodeFrontier(writer, message.frontier);
+      break;
+    case "digest":
+      writer.varint(message.tables.length);
+      for (const table of message.tables) {
+        writer.text(table.table);
+        writer.raw(hexToBytes(table.hash));
+        writer.varint(table.changes);
+      }
+      break;
+  }
+  return writer.finish();
+};
+
+const decodeHello = (reader: ByteReader, limits: ReplicationLimits): Hello => {
+  const frontier = decodeFrontier(reader, limits);
+  const hasCursor = reader.byte();
+  if (hasCursor > 1) throw new MalformedError("cursor flag");
+  if (hasCursor === 0) return { type: "hello", frontier };
+  return { type: "hello", frontier, cursor: { epoch: bytesToHex(reader.raw(16)) as Epoch, position: reader.varint() } };
+};
+
+const decodeChanges = (reader: ByteReader, limits: ReplicationLimits): Changes => {
+  const flags = reader.byte();
+  if (flags > completeFlag) throw new MalformedError("changes flags");
+  return {
+    type: "changes",
+    complete: flags === completeFlag,
+    to: reader.varint(),
+    frontier: decodeFrontier(reader, limits),
+    groups: decodeGroups(reader, limits),
+  };
+};
+
+const decodeProgress = (reader: ByteReader, limits: ReplicationLimits): Progress => ({
+  type: "progress",
+  frontier: decodeFrontier(reader, limits),
+});
+
+const decodeDigest = (reader: ByteReader, limits: ReplicationLimits): Digest => {
+  const count = reader.count(10);
+  const tables: TableDigest[] = [];
+  for (let i = 0; i < count; i += 1) {
+    tables.push({
+      table: reader.text(limits.maxNameLength),
+      hash: bytesToHex(reader.raw(8)),
+      changes: reader.varint(),
+    });
+  }
+  return { type: "digest", tables };
+};
+
+const decodeByTag = (tag: number, reader: ByteReader, limits: ReplicationLimits): Message | undefined => {
+  switch (tag) {
+    case tags.hello:
+      return decodeHello(reader, limits);
+    case tags.changes:
+      return decodeChanges(reader, limits);
+    case tags.progress:
+      return decodeProgress(reader, limits);
+    case tags.digest:
+      return decodeDigest(reader, limits);
+    default:
+      return undefined;
+  }
+};
+
+/** One whole message; bytes left over are an error. */
+export const decodeMessage = (bytes: Uint8Array, limits: ReplicationLimits): Result<Message, DecodeError> => {
+  try {
+    const reader = createByteReader(bytes);
+    const message = decodeByTag(reader.byte(), reader, limits);
+    if (message === undefined) return err({ code: "UNKNOWN_MESSAGE", rule: "message tag" });
+    if (reader.remaining > 0) return err({ code: "MALFORMED", rule: "trailing bytes" });
+    return ok(message);
+  } catch (error) {
+    if (error instanceof MalformedError) return err({ code: "MALFORMED", rule: error.message });
+    throw error;
+  }
+};

@@ -1,0 +1,510 @@
+/**
+ * The replication core: what to send, what to apply, when. A function from a state and a fact to a new state and orders;
+ * no timers, clock, randomness, sockets or promises. src/replicator.ts carries the orders out.
+ *
+ * A replica's log is its changes by local version. Each link exchanges `hello`, then each side streams its log from where
+ * the other stopped reading, less what the other's frontier already covers.
+ *
+ * Invariants, cited by number where they are kept:
+ * 1. A frontier entry (S, v) of a replica means: of every change of S up to v, this replica holds it or one that wins
+ *    over it. So a frontier grows only by own writes and by stretches that reached the end of the sender's log: in the
+ *    middle of a log, a change may have moved behind the place that was read, and the log's end is where it is.
+ * 2. Rows, the cursor that says they were read, and the frontier that they complete are stored in one transaction.
+ * 3. What a link was told never exceeds what this replica held when the next stretch for that link is read. It holds
+ *    because facts from the database arrive here in the order in which the database brought them about, and a link
+ *    keeps the order of what it is told.
+ * 4. At most one read per link is under way, and none while the link has no room: a slow peer slows only itself.
+ * 5. Own writes are offered to every linked peer at once; what came from elsewhere waits `relayDelayMs`, in which the
+ *    peer's progress may show that it is no news, and is never offered when the peer's frontier covers it.
+ * 6. Nothing but `hello` is accepted first, and `hello` only once.
+ */
+
+import type { Epoch, LinkId, SiteId } from "../common/ids.ts";
+import type { ChangeGroup } from "./change.ts";
+import { covers, emptyFrontier, frontierSince, mergeFrontiers, type Frontier } from "./frontier.ts";
+import { digestsAgree } from "./digest.ts";
+import type { Changes, Cursor, Hello, Message, TableDigest } from "./message.ts";
+
+/** Waits of the core, all in milliseconds. */
+export interface Delays {
+  /** What came from elsewhere waits this long before it is offered to a third peer. */
+  readonly relayDelayMs: number;
+  /** News of what this replica holds are collected this long. */
+  readonly progressDelayMs: number;
+  /** Quiet time before digests are compared. */
+  readonly digestDelayMs: number;
+}
+
+export const defaultDelays: Delays = { relayDelayMs: 60, progressDelayMs: 20, digestDelayMs: 500 };
+
+interface LinkBase {
+  readonly peer: SiteId;
+  /** The peer's opening of its database; our place in its log is stored with it. */
+  readonly peerEpoch: Epoch;
+  /** What the peer was told that this replica holds. */
+  readonly told: Frontier;
+}
+
+interface GreetingLink extends LinkBase {
+  readonly phase: "greeting";
+}
+
+interface StreamingLink extends LinkBase {
+  readonly phase: "streaming";
+  /** What the peer said that it holds. */
+  readonly held: Frontier;
+  /** End of the stretch of this replica's log that the peer was sent. */
+  readonly position: number;
+  /** End of the stretch of this replica's quarantine that the peer was sent. */
+  readonly quarantinePosition: number;
+  /** A read for this link is under way. */
+  readonly reading: boolean;
+  /** The log holds, or may hold, something beyond `position` that is due. */
+  readonly behind: boolean;
+  /** The log grew by what came from elsewhere: due when the relay timer runs out, unless the peer has it by then. */
+  readonly relayDue: boolean;
+  /** Rows of this peer were stored whose stretch has not reached the end of its log. */
+  readonly partial: boolean;
+  /** The link has no room. */
+  readonly congested: boolean;
+  /** The peer's newest digest, until either side's frontier moves. */
+  readonly peerDigest: readonly TableDigest[] | undefined;
+  /** The own digest that the peer was sent. */
+  readonly sentDigest: readonly TableDigest[] | undefined;
+  /** Because digests differed the whole log is offered again, once per link, whatever the peer says that it holds. */
+  readonly repair: "none" | "running" | "done";
+}
+
+export type LinkState = GreetingLink | StreamingLink;
+
+export interface CoreState {
+  readonly own: SiteId;
+  readonly delays: Delays;
+  /** What this replica holds, as of the newest fact from the database. */
+  readonly frontier: Frontier;
+  readonly links: ReadonlyMap<LinkId, LinkState>;
+  /** Rows may be held that no frontier covers, from stretches whose link was lost. */
+  readonly hasOrphans: boolean;
+  /** Digest of the whole database; undefined as soon as anything changes. */
+  readonly digest: readonly TableDigest[] | undefined;
+}
+
+/** A stretch of the own log as the database read it, in one go. */
+export interface LogStretch {
+  /** The `after` of the order to read. */
+  readonly after: number;
+  readonly groups: readonly ChangeGroup[];
+  /** Local version up to which the log was read. */
+  readonly to: number;
+  readonly quarantineTo: number;
+  /** Nothing lay beyond `to` at the time. */
+  readonly complete: boolean;
+  /** The whole frontier at the time. */
+  readonly frontier: Frontier;
+}
+
+export type TimerName = "relay" | "progress" | "digest";
+
+/** Facts. Those from the database must come in the order in which the database brought them about (invariant 3). */
+export type Input =
+  | {
+      readonly type: "opened";
+      readonly link: LinkId;
+      readonly peer: SiteId;
+      readonly peerEpoch: Epoch;
+      /** The frontier as stored now. */
+      readonly frontier: Frontier;
+      /** How far the peer's log was read, if ever. */
+      readonly cursor: Cursor | undefined;
+    }
+  | {
+      readonly type: "received";
+      readonly link: LinkId;
+      readonly message: Message;
+      /** For `hello`: the position in the own log that its cursor stands for; 0 when it stands for none. */
+      readonly resumeAt?: number;
+    }
+  | { readonly type: "committed" }
+  | { readonly type: "read"; readonly link: LinkId; readonly stretch: LogStretch }
+  | {
+      readonly type: "applied";
+      readonly link: LinkId;
+      /** The whole frontier after it. */
+      readonly frontier: Frontier;
+      /** Whether the own log or quarantine grew. */
+      readonly grew: boolean;
+      /** As in the order to apply. */
+      readonly complete: boolean;
+    }
+  | { readonly type: "digested"; readonly frontier: Frontier; readonly tables: readonly TableDigest[] }
+  | { readonly type: "elapsed"; readonly timer: TimerName }
+  | { readonly type: "congested"; readonly link: LinkId }
+  | { readonly type: "writable"; readonly link: LinkId }
+  | { readonly type: "lost"; readonly link: LinkId };
+
+/** Orders. */
+export type Effect =
+  | { readonly type: "send"; readonly link: LinkId; readonly message: Message }
+  | {
+      readonly type: "read-changes";
+      readonly link: LinkId;
+      readonly after: number;
+      readonly quarantineAfter: number;
+      /** Groups that this covers are left out. */
+      readonly known: Frontier;
+    }
+  | {
+      readonly type: "apply-changes";
+      readonly link: LinkId;
+      readonly peer: SiteId;
+      readonly groups: readonly ChangeGroup[];
+      readonly cursor: Cursor;
+      /** The peer's log was read to its end. */
+      readonly complete: boolean;
+      /** Held once the groups are: stored with them. Empty unless `complete`. */
+      readonly claims: Frontier;
+    }
+  | { readonly type: "read-digest" }
+  /** Starts the timer, or lets it run when it does already; `digest` starts anew. */
+  | { readonly type: "set-timer"; readonly timer: TimerName; readonly afterMs: number }
+  | { readonly type: "report-digest"; readonly peer: SiteId; readonly agrees: boolean }
+  | { readonly type: "disconnect"; readonly link: LinkId; readonly code: DisconnectCode };
+
+/** Why the core ends a link. */
+export type DisconnectCode = "HELLO_EXPECTED" | "HELLO_TWICE";
+
+export interface Step {
+  readonly state: CoreState;
+  readonly effects: readonly Effect[];
+}
+
+export const createCoreState = (own: SiteId, delays: Delays = defaultDelays): CoreState => ({
+  own,
+  delays,
+  frontier: emptyFrontier,
+  links: new Map(),
+  hasOrphans: false,
+  digest: undefined,
+});
+
+const withLink = (state: CoreState, id: LinkId, link: LinkState): CoreState => ({
+  ...state,
+  links: new Map(state.links).set(id, link),
+});
+
+const unchanged = (state: CoreState): Step => ({ state, effects: [] });
+
+/** Applies `change` to every streaming link and collects the effects. */
+const forEachStreaming = (
+  state: CoreState,
+  change: (state: CoreState, id: LinkId, link: StreamingLink) => Step,
+): Step => {
+  const effects: Effect[] = [];
+  let current = state;
+  for (const [id, link] of state.links) {
+    if (link.phase !== "streaming") continue;
+    const step = change(current, id, link);
+    current = step.state;
+    effects.push(...step.effects);
+  }
+  return { state: current, effects };
+};
+
+/** Starts a read when one is due and allowed (invariant 4). */
+const readIfDue = (state: CoreState, id: LinkId, link: StreamingLink): Step => {
+  if (!link.behind || link.reading || link.congested) return { state: withLink(state, id, link), effects: [] };
+  return {
+    state: withLink(state, id, { ...link, reading: true, behind: false }),
+    effects: [
+      {
+        type: "read-changes",
+        link: id,
+        after: link.position,
+        quarantineAfter: link.quarantinePosition,
+        known: link.repair === "running" ? emptyFrontier : link.held,
+      },
+    ],
+  };
+};
+
+const setTimer = (state: CoreState, timer: TimerName): Effect => ({
+  type: "set-timer",
+  timer,
+  afterMs: state.delays[`${timer}DelayMs`],
+});
+
+/** The frontier moved or may have: digests are stale, and a quiet time starts anew. */
+const moved = (state: CoreState, frontier: Frontier): CoreState => ({
+  ...state,
+  frontier: mergeFrontiers(state.frontier, frontier),
+  digest: undefined,
+});
+
+const opened = (state: CoreState, input: Extract<Input, { type: "opened" }>): Step => {
+  const next = { ...state, frontier: mergeFrontiers(state.frontier, input.frontier) };
+  const hello: Hello = {
+    type: "hello",
+    frontier: next.frontier,
+    ...(input.cursor === undefined ? {} : { cursor: input.cursor }),
+  };
+  const link: GreetingLink = {
+    phase: "greeting",
+    peer: input.peer,
+    peerEpoch: input.peerEpoch,
+    told: next.frontier,
+  };
+  return { state: withLink(next, input.link, link), effects: [{ type: "send", link: input.link, message: hello }] };
+};
+
+const greeted = (state: CoreState, id: LinkId, link: GreetingLink, hello: Hello, resumeAt: number): Step => {
+  const streaming: StreamingLink = {
+    ...link,
+    phase: "streaming",
+    held: hello.frontier,
+    position: resumeAt,
+    quarantinePosition: 0,
+    reading: false,
+    behind: true,
+    relayDue: false,
+    partial: false,
+    congested: false,
+    peerDigest: undefined,
+    sentDigest: undefined,
+    repair: "none",
+  };
+  const step = readIfDue(state, id, streaming);
+  return { state: step.state, effects: [...step.effects, setTimer(state, "digest")] };
+};
+
+const receivedChanges = (state: CoreState, id: LinkId, link: StreamingLink, changes: Changes): Step => {
+  const held = mergeFrontiers(link.held, changes.frontier);
+  const next: StreamingLink = {
+    ...link,
+    held,
+    partial: !changes.complete,
+    peerDigest: undefined,
+    sentDigest: undefined,
+  };
+  // Invariant 1: only the end of the sender's log completes what the sender holds.
+  const claims = changes.complete ? frontierSince(state.frontier, held) : emptyFrontier;
+  return {
+    state: withLink(state, id, next),
+    effects: [
+      {
+        type: "apply-changes",
+        link: id,
+        peer: link.peer,
+        groups: changes.groups,
+        cursor: { epoch: link.peerEpoch, position: changes.to },
+        complete: changes.complete,
+        claims,
+      },
+    ],
+  };
+};
+
+/** Compares when both digests of one frontier are there; reports, and offers everything once more when they differ. */
+const compareDigests = (state: CoreState, id: LinkId, link: StreamingLink): Step => {
+  if (state.digest === undefined || link.peerDigest === undefined) return { state: withLink(state, id, link), effects: [] };
+  const agrees = digestsAgree(state.digest, link.peerDigest);
+  const report: Effect = { type: "report-digest", peer: link.peer, agrees };
+  if (agrees || link.repair !== "none") return { state: withLink(state, id, link), effects: [report] };
+  const again: StreamingLink = {
+    ...link,
+    repair: "running",
+    position: 0,
+    quarantinePosition: 0,
+    behind: true,
+    peerDigest: undefined,
+    sentDigest: undefined,
+  };
+  const step = readIfDue(state, id, again);
+  return { state: step.state, effects: [report, ...step.effects] };
+};
+
+const received = (state: CoreState, input: Extract<Input, { type: "received" }>): Step => {
+  const link = state.links.get(input.link);
+  if (link === undefined) return unchanged(state);
+  const { message } = input;
+  const refuse = (code: DisconnectCode): Step => ({
+    state,
+    effects: [{ type: "disconnect", link: input.link, code }],
+  });
+
+  // Invariant 6.
+  if (link.phase === "greeting") {
+    if (message.type !== "hello") return refuse("HELLO_EXPECTED");
+    return greeted(state, input.link, link, message, input.resumeAt ?? 0);
+  }
+  switch (message.type) {
+    case "hello":
+      return refuse("HELLO_TWICE");
+    case "changes":
+      return receivedChanges(state, input.link, link, message);
+    case "progress": {
+      const held = mergeFrontiers(link.held, message.frontier);
+      const next = withLink(state, input.link, { ...link, held, peerDigest: undefined });
+      return { state: next, effects: [setTimer(state, "digest")] };
+    }
+    case "digest":
+      return compareDigests(state, input.link, { ...link, peerDigest: message.tables });
+  }
+};
+
+const read = (state: CoreState, input: Extract<Input, { type: "read" }>): Step => {
+  const { stretch } = input;
+  const grown = covers(state.frontier, stretch.frontier) ? state : moved(state, stretch.frontier);
+  const link = grown.links.get(input.link);
+  if (link?.phase !== "streaming") return unchanged(grown);
+
+  // A repair began during the read: its place is the log's beginning, and this stretch will come again.
+  if (stretch.after !== link.position) return readIfDue(grown, input.link, { ...link, reading: false });
+
+  const next: StreamingLink = {
+    ...link,
+    reading: false,
+    behind: link.behind || !stretch.complete,
+    position: stretch.to,
+    quarantinePosition: stretch.quarantineTo,
+    repair: link.repair === "running" && stretch.complete ? "done" : link.repair,
+  };
+  const isNews = stretch.groups.length > 0 || (stretch.complete && !covers(link.held, stretch.frontier));
+  if (!isNews) return readIfDue(grown, input.link, next);
+
+  const message: Changes = {
+    type: "changes",
+    to: stretch.to,
+    complete: stretch.complete,
+    frontier: frontierSince(link.told, stretch.frontier),
+    groups: stretch.groups,
+  };
+  const told = mergeFrontiers(link.told, stretch.frontier);
+  const step = readIfDue(grown, input.link, { ...next, told, sentDigest: undefined });
+  return {
+    state: step.state,
+    effects: [{ type: "send", link: input.link, message }, ...step.effects, setTimer(grown, "digest")],
+  };
+};
+
+/** Marks what came over `source` as due for the other links once the relay timer runs out (invariant 5). */
+const relayLater = (state: CoreState, source: LinkId): Step => {
+  const marked = forEachStreaming(state, (current, id, link) =>
+    id === source ? unchanged(current) : { state: withLink(current, id, { ...link, relayDue: true }), effects: [] },
+  ).state;
+  const due = [...marked.links.values()].some((link) => link.phase === "streaming" && link.relayDue);
+  return { state: marked, effects: due ? [setTimer(marked, "relay")] : [] };
+};
+
+const applied = (state: CoreState, input: Extract<Input, { type: "applied" }>): Step => {
+  const changed = input.grew || !covers(state.frontier, input.frontier);
+  const next = changed ? moved(state, input.frontier) : state;
+  const effects: Effect[] = [setTimer(next, "digest")];
+  const isTold = [...next.links.values()].every((link) => covers(link.told, next.frontier));
+  if (!isTold) effects.push(setTimer(next, "progress"));
+  // The middle of a log is not passed on: whoever lacks it is most likely reading it from the same peer.
+  if (!changed || !input.complete) return { state: next, effects };
+  const relay = relayLater(next, input.link);
+  return { state: relay.state, effects: [...effects, ...relay.effects] };
+};
+
+const committed = (state: CoreState): Step => {
+  const step = forEachStreaming({ ...state, digest: undefined }, (current, id, link) =>
+    readIfDue(current, id, { ...link, behind: true }),
+  );
+  return { state: step.state, effects: [...step.effects, setTimer(state, "digest")] };
+};
+
+const elapsedRelay = (state: CoreState): Step =>
+  forEachStreaming(state, (current, id, link) => {
+    if (!link.relayDue) return unchanged(current);
+    const isNews = current.hasOrphans || !covers(link.held, current.frontier);
+    return readIfDue(current, id, { ...link, relayDue: false, behind: link.behind || isNews });
+  });
+
+const elapsedProgress = (state: CoreState): Step =>
+  forEachStreaming(state, (current, id, link) => {
+    const news = frontierSince(link.told, current.frontier);
+    if (news.size === 0) return unchanged(current);
+    return {
+      state: withLink(current, id, { ...link, told: current.frontier, sentDigest: undefined }),
+      effects: [{ type: "send", link: id, message: { type: "progress", frontier: news } }],
+    };
+  });
+
+const isIdleWith = (state: CoreState, link: LinkState): link is StreamingLink =>
+  link.phase === "streaming" &&
+  !link.reading &&
+  !link.behind &&
+  covers(link.held, state.frontier) &&
+  covers(state.frontier, link.held);
+
+const elapsedDigest = (state: CoreState): Step => {
+  const asked = [...state.links.values()].some((link) => isIdleWith(state, link) && link.sentDigest === undefined);
+  if (!asked) return unchanged(state);
+  if (state.digest === undefined) return { state, effects: [{ type: "read-digest" }] };
+  return digested(state, { type: "digested", frontier: state.frontier, tables: state.digest });
+};
+
+const digested = (state: CoreState, input: Extract<Input, { type: "digested" }>): Step => {
+  // Of a moment that has passed: another quiet time will bring a newer one.
+  if (!covers(input.frontier, state.frontier) || !covers(state.frontier, input.frontier)) return unchanged(state);
+  return forEachStreaming({ ...state, digest: input.tables }, (current, id, link) => {
+    if (!isIdleWith(current, link)) return unchanged(current);
+    const send: Effect[] =
+      link.sentDigest === undefined ? [{ type: "send", link: id, message: { type: "digest", tables: input.tables } }] : [];
+    const step = compareDigests(current, id, { ...link, sentDigest: input.tables });
+    return { state: step.state, effects: [...send, ...step.effects] };
+  });
+};
+
+const elapsed = (state: CoreState, timer: TimerName): Step => {
+  switch (timer) {
+    case "relay":
+      return elapsedRelay(state);
+    case "progress":
+      return elapsedProgress(state);
+    case "digest":
+      return elapsedDigest(state);
+  }
+};
+
+const roomChanged = (state: CoreState, id: LinkId, congested: boolean): Step => {
+  const link = state.links.get(id);
+  if (link?.phase !== "streaming") return unchanged(state);
+  return readIfDue(state, id, { ...link, congested });
+};
+
+const lost = (state: CoreState, id: LinkId): Step => {
+  const link = state.links.get(id);
+  const links = new Map(state.links);
+  links.delete(id);
+  if (link?.phase !== "streaming" || !link.partial) return { state: { ...state, links }, effects: [] };
+  // Rows of an unfinished stretch are in no frontier, and may now be nowhere else: offer them to everyone.
+  return relayLater({ ...state, links, hasOrphans: true }, id);
+};
+
+/** The core: one fact in, the new state and the orders out. */
+export const step = (state: CoreState, input: Input): Step => {
+  switch (input.type) {
+    case "opened":
+      return opened(state, input);
+    case "received":
+      return received(state, input);
+    case "committed":
+      return committed(state);
+    case "read":
+      return read(state, input);
+    case "applied":
+      return applied(state, input);
+    case "digested":
+      return digested(state, input);
+    case "elapsed":
+      return elapsed(state, input.timer);
+    case "congested":
+      return roomChanged(state, input.link, true);
+    case "writable":
+      return roomChanged(state, input.link, false);
+    case "lost":
+      return lost(state, input.link);
+  }
+};

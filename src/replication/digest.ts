@@ -1,0 +1,94 @@
+/**
+ * An order-free hash of a table's changes: two replicas that hold the same changes have the same one, however they came
+ * by them. Not cryptographic: it finds mistakes, not attacks.
+ */
+
+import { bytesToHex } from "../common/ids.ts";
+import { utf8 } from "../common/utf8.ts";
+import type { Change } from "./change.ts";
+import type { TableDigest } from "./message.ts";
+
+/** Whether the tables that both sides know are the same on both. A table that only one side syncs is no difference. */
+export const digestsAgree = (own: readonly TableDigest[], theirs: readonly TableDigest[]): boolean => {
+  const ownByTable = new Map(own.map((digest) => [digest.table, digest]));
+  return theirs.every((digest) => {
+    const mine = ownByTable.get(digest.table);
+    return mine === undefined || (mine.hash === digest.hash && mine.changes === digest.changes);
+  });
+};
+
+/** FNV-1a with a seed, 32 bits. @see http://www.isthe.com/chongo/tech/comp/fnv/ */
+const fnv = (hash: number, bytes: Uint8Array): number => {
+  let h = hash;
+  for (const byte of bytes) h = Math.imul(h ^ byte, 0x01000193);
+  return h;
+};
+
+/** Finalizer of MurmurHash3: without it, sums of FNV hashes of similar changes collide. */
+const mix = (hash: number): number => {
+  let h = hash;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+};
+
+const separator = Uint8Array.of(0xff); // Never part of UTF-8, so no two lists of fields run into each other.
+
+const numberBytes = (value: number): Uint8Array => new Uint8Array(Float64Array.of(value).buffer);
+
+const valueBytes = (change: Change): Uint8Array => {
+  switch (change.valueClass) {
+    case 1:
+      return utf8.encode(String(change.value));
+    case 2:
+      return numberBytes(change.value as number);
+    case 3:
+      return utf8.encode(change.value as string);
+    case 4:
+      return change.value as Uint8Array;
+    case 5:
+      return new Uint8Array(0);
+  }
+};
+
+export interface DigestBuilder {
+  add(change: Change): void;
+  finish(): readonly TableDigest[];
+}
+
+/** Sums, per table, a 64-bit hash of (pk, cid, storage class, value, column version, causal length) of each change. */
+export const createDigestBuilder = (): DigestBuilder => {
+  const sums = new Map<string, { high: number; low: number; changes: number }>();
+
+  const hash = (change: Change, seed: number): number => {
+    let h = fnv(seed, change.pk);
+    h = fnv(h, separator);
+    h = fnv(h, utf8.encode(change.cid));
+    h = fnv(h, Uint8Array.of(0xff, change.valueClass));
+    h = fnv(h, valueBytes(change));
+    h = fnv(h, separator);
+    h = fnv(h, numberBytes(change.colVersion));
+    return mix(fnv(h, numberBytes(change.cl)));
+  };
+
+  return {
+    add: (change) => {
+      let sum = sums.get(change.table);
+      if (sum === undefined) {
+        sum = { high: 0, low: 0, changes: 0 };
+        sums.set(change.table, sum);
+      }
+      sum.high = (sum.high + hash(change, 0x811c9dc5)) >>> 0;
+      sum.low = (sum.low + hash(change, 0x050c5d1f)) >>> 0;
+      sum.changes += 1;
+    },
+    finish: () =>
+      [...sums].sort(([a], [b]) => (a < b ? -1 : 1)).map(([table, { high, low, changes }]) => {
+        const bytes = new Uint8Array(8);
+        const view = new DataView(bytes.buffer);
+        view.setUint32(0, high);
+        view.setUint32(4, low);
+        return { table, hash: bytesToHex(bytes), changes };
+      }),
+  };
+};

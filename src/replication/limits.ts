@@ -1,0 +1,25 @@
+/** Bounds on what a peer may send. A breach closes the link with a code and changes nothing. */
+
+export interface ReplicationLimits {
+  /** Bytes of one message, before and after inflating. */
+  readonly maxMessageBytes: number;
+  /** Sites in a frontier. */
+  readonly maxSites: number;
+  /** Bytes of a packed key. */
+  readonly maxKeyBytes: number;
+  /** Bytes of a text or blob. */
+  readonly maxValueBytes: number;
+  /** Characters of a table's or column's name. */
+  readonly maxNameLength: number;
+}
+
+export const defaultReplicationLimits: ReplicationLimits = {
+  maxMessageBytes: 64 * 1024 * 1024,
+  maxSites: 100_000,
+  maxKeyBytes: 64 * 1024,
+  maxValueBytes: 16 * 1024 * 1024,
+  maxNameLength: 128,
+};
+
+/** cr-sqlite stores larger counters, but a row that holds one can never be written again. */
+export const maxCounter = 2 ** 31 - 1;

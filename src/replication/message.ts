@@ -1,0 +1,57 @@
+/** What two replicas say to each other over a link. docs/protocol.md is the specification; codec.ts the bytes. */
+
+import type { Epoch } from "../common/ids.ts";
+import type { ChangeGroup } from "./change.ts";
+import type { Frontier } from "./frontier.ts";
+
+/** A place in the receiver's log: everything up to `position`, as written during `epoch` or before, was received. */
+export interface Cursor {
+  readonly epoch: Epoch;
+  readonly position: number;
+}
+
+/** First message of both sides. */
+export interface Hello {
+  readonly type: "hello";
+  /** Everything the sender holds. */
+  readonly frontier: Frontier;
+  /** How far the sender has read the receiver's log; absent when it never has. */
+  readonly cursor?: Cursor;
+}
+
+/** A stretch of the sender's log, less what the receiver is known to hold. */
+export interface Changes {
+  readonly type: "changes";
+  /** The stretch ends at this position of the sender's log. */
+  readonly to: number;
+  /** The end of the log was reached: the receiver now holds everything that the sender holds. */
+  readonly complete: boolean;
+  /** What the sender holds beyond what it said before on this link, as of the moment the stretch was read. */
+  readonly frontier: Frontier;
+  readonly groups: readonly ChangeGroup[];
+}
+
+/** What the sender holds beyond what it said before on this link. Answers `changes`, and spares a third peer's relay. */
+export interface Progress {
+  readonly type: "progress";
+  readonly frontier: Frontier;
+}
+
+/** Order-free hash of one table's changes. */
+export interface TableDigest {
+  readonly table: string;
+  /** 64 bits as 16 hex digits. */
+  readonly hash: string;
+  readonly changes: number;
+}
+
+/** Sent when both sides hold the same by their frontiers: do they really? */
+export interface Digest {
+  readonly type: "digest";
+  readonly tables: readonly TableDigest[];
+}
+
+export type Message = Hello | Changes | Progress | Digest;
+
+/** Version of this protocol; in the link handshake, so that both sides can say why they do not understand each other. */
+export const protocolVersion = 1;
