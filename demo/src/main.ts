@@ -1,0 +1,144 @@
+/** Puts the notes app together: opens the room, the database and the page's parts, and lets them know of each other. */
+
+import { Ledger, type LedgerStatus } from "ledger";
+import { type Announcer, createAnnouncer } from "./announcer.ts";
+import { createBadge } from "./badge.ts";
+import { createConnection } from "./connection.ts";
+import { find } from "./dom.ts";
+import { createEditor } from "./editor.ts";
+import { showInvitation } from "./invite.ts";
+import { createNotesList } from "./notes-list.ts";
+import { type Note, type NotesStore, openNotesStore } from "./notes-store.ts";
+import { createNotices, type Notices } from "./notices.ts";
+import { keepOfflineCopy } from "./offline-copy.ts";
+import { createPanes } from "./panes.ts";
+import { createPeople } from "./people.ts";
+import { followAddress, openRoom } from "./room.ts";
+import { summarizeRoom } from "./room-summary.ts";
+import { titleOf } from "./search.ts";
+import { listenForShortcuts } from "./shortcuts.ts";
+import { claimDatabase } from "./tab-slot.ts";
+import { createToasts } from "./toast.ts";
+
+/** STUN and TURN servers. None: enough for windows of one computer or one network. See demo/README.md. */
+const iceServers: readonly RTCIceServer[] = [];
+
+const memoryNotice =
+  "This browser does not let the page store anything (a private window?). Notes last until this tab closes.";
+
+/** Connects the parts of the page that show and change notes. */
+const showNotes = (store: NotesStore, notices: Notices, announcer: Announcer): void => {
+  const toasts = createToasts();
+  const panes = createPanes(() => list.focus(editor.openId()));
+
+  const open = (note: Note | undefined): void => {
+    editor.open(note);
+    list.setOpen(note?.id);
+  };
+
+  const createNote = async (): Promise<void> => {
+    list.clearSearch();
+    open(await store.create());
+    panes.show("editor");
+    editor.focusTitle();
+  };
+
+  const deleteNote = async (note: Note): Promise<void> => {
+    const next = list.neighborOf(note.id);
+    if (editor.openId() === note.id) open(panes.isNarrow() ? undefined : next);
+    await store.remove(note.id);
+    panes.show("list");
+    if (!list.focus(next?.id)) find("new-note", HTMLButtonElement).focus();
+    toasts.show(`Deleted “${titleOf(note)}”`, {
+      label: "Undo",
+      run: () => void undoDelete(note).catch(notices.showError),
+    });
+  };
+
+  const undoDelete = async (note: Note): Promise<void> => {
+    await store.restore(note);
+    open(store.get(note.id));
+    list.focus(note.id);
+    announcer.say(`“${titleOf(note)}” is back.`);
+  };
+
+  const startDelete = (note: Note): void => void deleteNote(note).catch(notices.showError);
+  const startNew = (): void => void createNote().catch(notices.showError);
+
+  const editor = createEditor({ store, onDelete: startDelete, onError: notices.showError });
+  const list = createNotesList({
+    store,
+    onDelete: startDelete,
+    onOpen: (note, walking) => {
+      if (walking && panes.isNarrow()) return;
+      open(note);
+      if (walking) return;
+      panes.show("editor");
+      if (panes.isNarrow()) find("back", HTMLButtonElement).focus();
+      else editor.focusBody();
+    },
+  });
+
+  store.onUpdate((update) => {
+    list.setOpen(editor.openId());
+    list.glow(announcer.tell(update));
+  });
+  listenForShortcuts({
+    newNote: startNew,
+    search: () => {
+      panes.show("list");
+      list.focusSearch();
+    },
+    escape: () => {
+      list.clearSearch();
+      panes.back();
+      list.focus(editor.openId());
+    },
+    undo: toasts.runAction,
+  });
+  for (const button of document.querySelectorAll(".new-note")) button.addEventListener("click", startNew);
+  for (const button of document.querySelectorAll(".back")) button.addEventListener("click", panes.back);
+  find("show-room", HTMLButtonElement).addEventListener("click", () => {
+    panes.show("room");
+    find("room-heading", HTMLElement).focus();
+  });
+  window.addEventListener("pagehide", editor.flush);
+  document.addEventListener("visibilitychange", editor.flush);
+
+  const [first] = store.all();
+  if (!panes.isNarrow()) open(first);
+};
+
+const start = async (notices: Notices): Promise<void> => {
+  if (!window.isSecureContext) {
+    notices.show("insecure", "Browsers allow this page on https:// or on localhost only. Open it there.");
+    return;
+  }
+  const room = await openRoom();
+  followAddress(room);
+  const dbName = room.shared ? `notes-${room.part}-shared` : await claimDatabase(room.part);
+  const ledger = new Ledger({ dbName, token: room.token, signalingUrl: room.signalingUrl, iceServers });
+  const badge = createBadge();
+  const people = createPeople();
+  const connection = createConnection({ ledger, onChange: () => show(ledger.status()), onError: notices.showError });
+
+  const show = (status: LedgerStatus): void => {
+    badge.show(summarizeRoom(status, connection.wantsOnline()));
+    people.show(status, connection.wantsOnline());
+    if (status.storage === "memory") notices.show("memory", memoryNotice);
+  };
+
+  ledger.on("error", notices.showError);
+  ledger.on("status", show);
+  await ledger.init();
+  const store = await openNotesStore(ledger, notices.showError);
+  const announcer = createAnnouncer();
+  showInvitation(room, announcer.say);
+  showNotes(store, notices, announcer);
+  document.body.removeAttribute("aria-busy");
+  connection.start();
+  keepOfflineCopy();
+};
+
+const notices = createNotices();
+start(notices).catch(notices.showError);

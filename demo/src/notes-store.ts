@@ -1,0 +1,152 @@
+/**
+ * The notes: one SQL table, and an always fresh copy of it for the screen.
+ * Title and body are columns of their own, and every write touches one of them: when two people edit the same note,
+ * one its title and the other its text, both edits survive.
+ */
+
+import { type Ledger, uuidv7 } from "ledger";
+
+export interface Note {
+  readonly id: string;
+  readonly title: string;
+  readonly body: string;
+  /** Milliseconds since the epoch, by the clock of whoever wrote. */
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+/** The columns a person types into. */
+export type NoteField = "title" | "body";
+
+/** What a fresh reading of the table brought. */
+export interface NotesUpdate {
+  readonly notes: readonly Note[];
+  readonly previous: readonly Note[];
+  /** Node ids of the people whose changes are in it; empty when all of it was made here. */
+  readonly from: ReadonlySet<string>;
+  /** Notes written here since the last reading. */
+  readonly writtenHere: ReadonlySet<string>;
+}
+
+export interface NotesStore {
+  /** Last edited first. */
+  all(): readonly Note[];
+  get(id: string): Note | undefined;
+  create(): Promise<Note>;
+  /** @returns false when the note is gone */
+  write(id: string, field: NoteField, text: string): Promise<boolean>;
+  remove(id: string): Promise<void>;
+  /** Brings a deleted note back under its old id. */
+  restore(note: Note): Promise<void>;
+  onUpdate(listener: (update: NotesUpdate) => void): void;
+}
+
+interface NoteRow {
+  readonly id: string;
+  readonly title: string;
+  readonly body: string;
+  readonly created_at: number;
+  readonly updated_at: number;
+}
+
+const schema = `CREATE TABLE IF NOT EXISTS notes (
+  id TEXT PRIMARY KEY NOT NULL,
+  title TEXT NOT NULL DEFAULT '',
+  body TEXT NOT NULL DEFAULT '',
+  created_at INTEGER NOT NULL DEFAULT 0,
+  updated_at INTEGER NOT NULL DEFAULT 0
+)`;
+const selectAll = "SELECT id, title, body, created_at, updated_at FROM notes ORDER BY updated_at DESC, id DESC";
+const insert = "INSERT INTO notes (id, title, body, created_at, updated_at) VALUES (?, ?, ?, ?, ?)";
+const update: Record<NoteField, string> = {
+  title: "UPDATE notes SET title = ?, updated_at = ? WHERE id = ?",
+  body: "UPDATE notes SET body = ?, updated_at = ? WHERE id = ?",
+};
+
+const rowToNote = (row: NoteRow): Note => ({
+  id: row.id,
+  title: row.title,
+  body: row.body,
+  createdAt: Number(row.created_at),
+  updatedAt: Number(row.updated_at),
+});
+
+/**
+ * Makes the table, has it synced and reads it once. The ledger must be open.
+ * @param onError - told when a reading fails that nobody waits for
+ */
+export const openNotesStore = async (ledger: Ledger, onError: (error: unknown) => void): Promise<NotesStore> => {
+  const listeners: ((update: NotesUpdate) => void)[] = [];
+  let notes: readonly Note[] = [];
+  let notesById: ReadonlyMap<string, Note> = new Map();
+  let from = new Set<string>();
+  let writtenHere = new Set<string>();
+  let reading = false;
+  let stale = false;
+
+  const readOnce = async (): Promise<void> => {
+    const news = { from, writtenHere };
+    from = new Set();
+    writtenHere = new Set();
+    const previous = notes;
+    notes = (await ledger.query<NoteRow>(selectAll)).map(rowToNote);
+    notesById = new Map(notes.map((note) => [note.id, note]));
+    for (const listener of listeners) listener({ notes, previous, ...news });
+  };
+
+  /** Reads until nothing has changed meanwhile; many changes at once cost one or two readings. */
+  const refresh = async (): Promise<void> => {
+    stale = true;
+    if (reading) return;
+    reading = true;
+    try {
+      while (stale) {
+        stale = false;
+        await readOnce();
+      }
+    } catch (error) {
+      onError(error);
+    } finally {
+      reading = false;
+    }
+  };
+
+  const insertNote = async (note: Note): Promise<void> => {
+    writtenHere.add(note.id);
+    await ledger.exec(insert, [note.id, note.title, note.body, note.createdAt, note.updatedAt]);
+    await refresh();
+  };
+
+  await ledger.exec(schema);
+  await ledger.enableSync("notes");
+  ledger.on("change", (change) => {
+    if (!change.tables.includes("notes")) return;
+    if (change.origin === "remote" && change.peerId !== undefined) from.add(change.peerId);
+    void refresh();
+  });
+  await readOnce();
+
+  return {
+    all: () => notes,
+    get: (id) => notesById.get(id),
+    create: async () => {
+      const nowMs = Date.now();
+      const note: Note = { id: uuidv7(nowMs), title: "", body: "", createdAt: nowMs, updatedAt: nowMs };
+      await insertNote(note);
+      return note;
+    },
+    write: async (id, field, text) => {
+      writtenHere.add(id);
+      const { rowsAffected } = await ledger.exec(update[field], [text, Date.now(), id]);
+      void refresh();
+      return rowsAffected > 0;
+    },
+    remove: async (id) => {
+      writtenHere.add(id);
+      await ledger.exec("DELETE FROM notes WHERE id = ?", [id]);
+      await refresh();
+    },
+    restore: insertNote,
+    onUpdate: (listener) => void listeners.push(listener),
+  };
+};
