@@ -2,6 +2,7 @@
 
 import { fileURLToPath } from "node:url";
 import { defineConfig, type UserConfig } from "vite";
+import { notesServiceWorker } from "./demo/service-worker-plugin.ts";
 
 const fromHere = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -27,6 +28,7 @@ export default defineConfig({
   ...shared,
   root: fromHere("demo"),
   base: "./",
+  plugins: [notesServiceWorker()],
   server: { port: 3000, strictPort: true },
   preview: { port: 3000, strictPort: true },
   build: { outDir: fromHere("demo-dist"), emptyOutDir: true, target: "es2023" },

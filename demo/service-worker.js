@@ -27,7 +27,10 @@ self.addEventListener("activate", (event) => {
 
 const answer = async (request) => {
   const cache = await caches.open(cacheName);
-  const kept = await cache.match(request.mode === "navigate" ? "./index.html" : request, { ignoreSearch: true });
+  const kept = await cache.match(request.mode === "navigate" ? "./index.html" : request, {
+    ignoreSearch: true,
+    ignoreVary: true,
+  });
   return kept ?? fetch(request);
 };
 

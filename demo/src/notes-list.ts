@@ -63,8 +63,9 @@ export const createNotesList = ({ store, onOpen, onDelete }: NotesListOptions): 
     const title = titleOf(note);
     const excerpt = excerptOf(note, words);
     showStretches(entry.title, title, words);
-    showStretches(entry.excerpt, excerpt === "" ? "No text yet" : excerpt, words);
-    entry.button.classList.toggle("is-blank", excerpt === "");
+    const isBlank = note.body.trim() === "";
+    showStretches(entry.excerpt, isBlank ? "No text yet" : excerpt, words);
+    entry.button.classList.toggle("is-blank", isBlank);
     showTime(entry.time, note.updatedAt, Date.now());
   };
 

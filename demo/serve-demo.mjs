@@ -1,0 +1,43 @@
+// @ts-check
+/** Builds the demo and serves the build, for the browser tests and for take-screenshots.mjs. */
+
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { build, preview } from "vite";
+
+const configFile = fileURLToPath(new URL("../vite.config.ts", import.meta.url));
+
+/**
+ * Builds into `outDir`.
+ * @param {string} outDir
+ */
+export const buildDemo = async (outDir) => {
+  await build({ configFile, logLevel: "warn", build: { outDir, emptyOutDir: true } });
+};
+
+/**
+ * Serves what `buildDemo` made, on a free port.
+ * @param {string} outDir
+ * @returns {Promise<{ readonly url: string, readonly close: () => Promise<void> }>}
+ */
+export const serveDemo = async (outDir) => {
+  const server = await preview({
+    configFile,
+    logLevel: "warn",
+    build: { outDir },
+    preview: { port: 0, strictPort: false },
+  });
+  const { httpServer } = server;
+  const address = httpServer.address();
+  if (typeof address !== "object" || address === null) throw new Error("the preview server has no port");
+  return {
+    url: `http://localhost:${address.port}/`,
+    close: async () => {
+      const closed = once(httpServer, "close");
+      // Browsers keep connections open; waiting for them to end by themselves takes seconds.
+      if ("closeAllConnections" in httpServer) httpServer.closeAllConnections();
+      await server.close();
+      await closed;
+    },
+  };
+};
