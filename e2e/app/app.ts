@@ -70,7 +70,7 @@ const openLedger = (name: string, options: LedgerOptions): Outcome => {
     const opened: OpenedLedger = { ledger, events: [], accepted: undefined };
     for (const event of eventNames) {
       ledger.on(event, (...args: readonly unknown[]) => {
-        opened.events.push({ name: event, args: args.map(plain), atMs: Date.now() });
+        opened.events.push({ name: event, args: args.map(plain), atMs: performance.timeOrigin + performance.now() });
       });
     }
     ledgers.set(name, opened);
