@@ -12,7 +12,10 @@ const readSettings = () => ({
   host: env.HOST || "127.0.0.1",
   options: {
     limits: readLimits(env),
-    allowedOrigins: (env.ALLOWED_ORIGINS ?? "").toLowerCase().split(/[\s,]+/).filter((origin) => origin !== ""),
+    allowedOrigins: (env.ALLOWED_ORIGINS ?? "")
+      .toLowerCase()
+      .split(/[\s,]+/)
+      .filter((origin) => origin !== ""),
     trustedProxyHops: readWholeNumber("TRUSTED_PROXY_HOPS", env.TRUSTED_PROXY_HOPS, {
       env: "TRUSTED_PROXY_HOPS",
       value: 0,

@@ -61,14 +61,17 @@ export const createSignalingServer = (options = {}) => {
     response.setHeader("connection", "close");
     response.setHeader("content-type", "application/json");
     response.setHeader("cache-control", "no-store");
-    if (pathname === "/healthz") return response.writeHead(closing ? 503 : 200).end(`{"status":"${closing ? "closing" : "ok"}"}\n`);
-    if (pathname === "/") return response.writeHead(426, { upgrade: "websocket" }).end('{"status":"upgrade-required"}\n');
+    if (pathname === "/healthz")
+      return response.writeHead(closing ? 503 : 200).end(`{"status":"${closing ? "closing" : "ok"}"}\n`);
+    if (pathname === "/")
+      return response.writeHead(426, { upgrade: "websocket" }).end('{"status":"upgrade-required"}\n');
     response.writeHead(404).end('{"status":"not-found"}\n');
   });
 
   http.on("clientError", (error, socket) => {
     // Not HTTP, or too slow. The answer is a courtesy; the socket goes in any case.
-    const status = "code" in error && error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? "408 Request Timeout" : "400 Bad Request";
+    const status =
+      "code" in error && error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? "408 Request Timeout" : "400 Bad Request";
     answerAndDestroy(socket, status);
   });
 
@@ -76,7 +79,8 @@ export const createSignalingServer = (options = {}) => {
     // A reset while we answer must not end the process.
     socket.on("error", () => socket.destroy());
     if (splitUrl(request.url).pathname !== "/") return answerAndDestroy(socket, "404 Not Found");
-    if (closing || webSockets.clients.size >= limits.maxSockets) return answerAndDestroy(socket, "503 Service Unavailable");
+    if (closing || webSockets.clients.size >= limits.maxSockets)
+      return answerAndDestroy(socket, "503 Service Unavailable");
     const release = addresses.admit(clientAddress(request, trustedProxyHops));
     if (release === undefined) return answerAndDestroy(socket, "429 Too Many Requests");
     socket.once("close", release);

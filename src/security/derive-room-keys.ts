@@ -24,7 +24,8 @@ const salt = new TextEncoder().encode("ledger/v1");
  */
 export const deriveRoomKeys = async (token: string): Promise<RoomKeys> => {
   const subtle = requireSubtle();
-  if (token === "") throw new LedgerError("LEDGER_OPTION_INVALID", "the token is empty; make one with Ledger.createToken()");
+  if (token === "")
+    throw new LedgerError("LEDGER_OPTION_INVALID", "the token is empty; make one with Ledger.createToken()");
 
   const secret = generatedTokenToBytes(token) ?? (await stretch(subtle, token));
   const root = await subtle.importKey("raw", secret, "HKDF", false, ["deriveBits", "deriveKey"]);

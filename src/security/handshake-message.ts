@@ -63,7 +63,8 @@ export const encodeAccepted = (): Uint8Array<ArrayBuffer> => new Uint8Array([4])
 
 /** @param version - ours; only a hello of the same version is read to its end */
 export const decodeHandshakeMessage = (bytes: Uint8Array, version: number): Result<HandshakeMessage, "MALFORMED"> => {
-  switch (bytes[0]) {
+  const kind = bytes[0] ?? 0;
+  switch (kind) {
     case 1:
       return decodeHello(bytes, version);
     case 2:

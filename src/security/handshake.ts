@@ -20,7 +20,6 @@ import { createSilentLogger, type Logger } from "../common/logger.ts";
 import type { Random } from "../common/random.ts";
 import { err, ok, type Result } from "../common/result.ts";
 import type { Channel } from "../transport/channel.ts";
-import type { LinkPeer } from "../transport/link.ts";
 import { openChannelInbox, type ChannelInbox } from "./channel-inbox.ts";
 import { encodeFields } from "./encode-fields.ts";
 import { handshakeError, type HandshakeError } from "./handshake-error.ts";
@@ -46,7 +45,7 @@ export interface AuthenticateOptions {
   readonly channel: Channel;
   readonly keys: Pick<RoomKeys, "roomId" | "authenticationKey">;
   readonly role: HandshakeRole;
-  readonly self: { readonly siteId: SiteId; readonly epoch: Epoch };
+  readonly self: ProvenIdentity;
   readonly clock: Clock;
   readonly random: Random;
   /** From the call to the peer's `accepted`. Default 5,000. */
@@ -56,7 +55,13 @@ export interface AuthenticateOptions {
   readonly logger?: Logger;
 }
 
-export interface AuthenticatedPeer extends LinkPeer {
+/** A replica, in one opening of its database. */
+export interface ProvenIdentity {
+  readonly siteId: SiteId;
+  readonly epoch: Epoch;
+}
+
+export interface AuthenticatedPeer extends ProvenIdentity {
   /** The channel from behind the handshake on; to be used instead of the one given. Attach all listeners in one go. */
   readonly channel: Channel;
 }
@@ -69,7 +74,9 @@ const maxHeldBytes = 4 * 1024 * 1024;
 const lingerMs = 250;
 
 /** Never rejects for anything the peer does. A channel that fails is told why, and closed. */
-export const authenticate = async (options: AuthenticateOptions): Promise<Result<AuthenticatedPeer, HandshakeError>> => {
+export const authenticate = async (
+  options: AuthenticateOptions,
+): Promise<Result<AuthenticatedPeer, HandshakeError>> => {
   const { channel, clock, timeoutMs = 5_000, logger = createSilentLogger() } = options;
   let trusted = false;
   let messages = 0;
@@ -98,7 +105,7 @@ const prove = async (
   options: AuthenticateOptions,
   inbox: ChannelInbox,
   onTrusted: () => void,
-): Promise<Result<LinkPeer, HandshakeError>> => {
+): Promise<Result<ProvenIdentity, HandshakeError>> => {
   const { channel, keys, role, self, random, protocolVersion: version = 1 } = options;
   const { local, remote } = channel.fingerprints;
   if (channel.route === "webrtc" && (local === "" || remote === "" || local === remote)) {

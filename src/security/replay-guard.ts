@@ -24,7 +24,9 @@ export interface ReplayGuard {
 }
 
 /** @param options.maxConnections - how many (sender, connection) pairs are remembered; default 1,024 */
-export const createReplayGuard = ({ maxConnections = 1_024 }: { readonly maxConnections?: number } = {}): ReplayGuard => {
+export const createReplayGuard = ({
+  maxConnections = 1_024,
+}: { readonly maxConnections?: number } = {}): ReplayGuard => {
   /** In the order of last use: a Map keeps the order of insertion. */
   const lastSeqByConnection = new Map<string, number>();
   const counts: Record<ReplayError, number> = { REPLAYED: 0, REFLECTED: 0 };

@@ -14,7 +14,6 @@ import type { MemberId, RoomId } from "../common/ids.ts";
 import type { Random } from "../common/random.ts";
 import { err, ok, type Result } from "../common/result.ts";
 import { createWorkQueue } from "../common/work-queue.ts";
-import { maxPayloadBytes } from "../signaling/signaling.ts";
 import { encodeFields } from "./encode-fields.ts";
 import type { RoomKeys } from "./room-keys.ts";
 
@@ -38,17 +37,13 @@ export interface Sealer {
    * @param type - whole, from 0 to 255
    * Rejects with RangeError when a number is out of range or `body` is longer than {@link maxBodyBytes}: a caller bug.
    */
-  seal(
-    to: MemberId,
-    conn: ConnectionId,
-    seq: number,
-    type: number,
-    body: Uint8Array,
-  ): Promise<Uint8Array<ArrayBuffer>>;
+  seal(to: MemberId, conn: ConnectionId, seq: number, type: number, body: Uint8Array): Promise<Uint8Array<ArrayBuffer>>;
   /** Resolves in the order of the calls; never rejects. */
   open(from: MemberId, payload: Uint8Array): Promise<Result<OpenedEnvelope, EnvelopeError>>;
 }
 
+/** Signaling's `maxPayloadBytes`, which this folder must not import; a test keeps the two together. */
+const maxPayloadBytes = 11 * 1024;
 const ivBytes = 12;
 const tagBytes = 16;
 const connBytes = 16;
@@ -83,7 +78,11 @@ export const createSealer = ({
       const iv = random.bytes(ivBytes);
       return sealing.run(async () => {
         const additionalData = encodeAdditionalData(keys.roomId, self, to);
-        const sealed = await crypto.subtle.encrypt({ name: "AES-GCM", iv, additionalData }, keys.signalingKey, plaintext);
+        const sealed = await crypto.subtle.encrypt(
+          { name: "AES-GCM", iv, additionalData },
+          keys.signalingKey,
+          plaintext,
+        );
         const payload = new Uint8Array(ivBytes + sealed.byteLength);
         payload.set(iv);
         payload.set(new Uint8Array(sealed), ivBytes);
@@ -114,12 +113,7 @@ export const createSealer = ({
   };
 };
 
-const encodePlaintext = (
-  conn: ConnectionId,
-  seq: number,
-  type: number,
-  body: Uint8Array,
-): Uint8Array<ArrayBuffer> => {
+const encodePlaintext = (conn: ConnectionId, seq: number, type: number, body: Uint8Array): Uint8Array<ArrayBuffer> => {
   const connection = base64urlToBytes(conn);
   if (!connection.ok || connection.value.length !== connBytes) throw new RangeError("conn is not a connection id");
   if (!Number.isInteger(seq) || seq < 0 || seq > 0xffff_ffff) throw new RangeError("seq does not fit in 32 bits");

@@ -65,7 +65,12 @@ export const createMemoryMeetingPoint = (options: MemoryMeetingPointOptions = {}
     member.self = bytesToBase64url(random.bytes(16)) as MemberId;
     member.attempt = 0;
     const others = othersInRoomOf(member);
-    tell(member, "joined", member.self, others.map((other) => other.self));
+    tell(
+      member,
+      "joined",
+      member.self,
+      others.map((other) => other.self),
+    );
     for (const other of others) tell(other, "member-joined", member.self);
   };
 

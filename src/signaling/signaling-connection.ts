@@ -111,7 +111,12 @@ export const openSignalingConnection = (options: ConnectionOptions): SignalingCo
     }
   };
 
-  const joinFrame = JSON.stringify({ type: "join", version: protocolVersion, room: options.roomId, member: options.self });
+  const joinFrame = JSON.stringify({
+    type: "join",
+    version: protocolVersion,
+    room: options.roomId,
+    member: options.self,
+  });
 
   try {
     socket = new options.webSocket(options.url);

@@ -91,7 +91,9 @@ export const openWebSocketSignaling = (options: WebSocketSignalingOptions): Sign
     logger.debug("signaling ended", { code: error.code, reason: error.message });
     const before = state;
     if (before.phase === "joined" && clock.nowMs() - before.sinceMs >= policy.stableMs) failures = 0;
-    const delayMs = wasRefused ? refusedDelayMs(policy, random.unit()) : reconnectDelayMs(policy, failures, random.unit());
+    const delayMs = wasRefused
+      ? refusedDelayMs(policy, random.unit())
+      : reconnectDelayMs(policy, failures, random.unit());
     failures += 1;
     retryIn(delayMs);
 

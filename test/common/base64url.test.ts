@@ -14,7 +14,7 @@ describe("base64url", () => {
   });
 
   it("accepts only the one spelling of its bytes", () => {
-    const character = fc.constantFrom(..."ABCDwxyz0189-_+/=é ");
+    const character = fc.constantFrom("A", "B", "Q", "g", "w", "z", "0", "9", "-", "_", "+", "/", "=", "é", " ");
     fc.assert(
       fc.property(fc.string({ unit: character, maxLength: 12 }), (text) => {
         const bytes = base64urlToBytes(text);

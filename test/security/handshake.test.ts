@@ -84,7 +84,10 @@ describe("authenticate", () => {
   });
 
   it("is refused on both sides when someone sits between two DTLS legs and forwards verbatim", async () => {
-    const leg = (local: string, remote: string) => ({ alice: { local, remote }, bob: { local: remote, remote: local } });
+    const leg = (local: string, remote: string) => ({
+      alice: { local, remote },
+      bob: { local: remote, remote: local },
+    });
     const left = createChannelPair(leg("sha-256 aa:01", "sha-256 ee:03"));
     const right = createChannelPair(leg("sha-256 ee:04", "sha-256 bb:02"));
     left.bob.on("message", (message) => right.alice.send(message));

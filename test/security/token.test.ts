@@ -28,6 +28,6 @@ describe("isGeneratedToken", () => {
   );
 
   it("answers for any string", () => {
-    fc.assert(fc.property(fc.string({ unit: "binary" }), (token) => typeof isGeneratedToken(token) === "boolean"));
+    fc.assert(fc.property(fc.string(), (token) => typeof isGeneratedToken(token) === "boolean"));
   });
 });
