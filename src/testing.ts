@@ -10,3 +10,5 @@ export type {
   MemoryPairOptions,
   MemorySide,
 } from "./transport/memory-network.ts";
+export { createTestNetwork } from "./test-network.ts";
+export type { TestNetwork } from "./test-network.ts";

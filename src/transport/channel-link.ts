@@ -33,6 +33,9 @@ export interface LinkOptions {
 
 const pingEveryMs = 10_000;
 
+/** Of older ones nobody waits for the answer. */
+const maxUnansweredPings = 16;
+
 /** A timer this much overdue says that the page was frozen: what arrived meanwhile may still wait behind the timer. */
 const overdueMs = 1_000;
 
@@ -46,9 +49,9 @@ export const createLink = (channel: Channel, options: LinkOptions): Link => {
 
   let closed = false;
   let lastPing = 0;
-  let lastPingSentAtMs: number | undefined;
   let roundTripMs: number | undefined;
   let stopPinging = (): void => {};
+  const pingsSentAtMs = new Map<number, number>();
   const probes = new Set<(answered: boolean) => void>();
 
   const events = createHoldingEmitter<LinkEvents, "frame">("frame", (error, event) =>
@@ -82,7 +85,8 @@ export const createLink = (channel: Channel, options: LinkOptions): Link => {
 
   const ping = (): void => {
     lastPing = (lastPing + 1) >>> 0;
-    lastPingSentAtMs = clock.nowMs();
+    pingsSentAtMs.set(lastPing, clock.nowMs());
+    pingsSentAtMs.delete(lastPing - maxUnansweredPings);
     channel.send(encodeNumberMessage("ping", lastPing));
   };
 
@@ -97,9 +101,10 @@ export const createLink = (channel: Channel, options: LinkOptions): Link => {
   };
 
   const measure = (number: number): void => {
-    if (number !== lastPing || lastPingSentAtMs === undefined) return;
-    roundTripMs = Math.max(0, clock.nowMs() - lastPingSentAtMs);
-    lastPingSentAtMs = undefined;
+    const sentAtMs = pingsSentAtMs.get(number);
+    if (sentAtMs === undefined || !pingsSentAtMs.delete(number)) return;
+    // The clock may have been set back meanwhile.
+    roundTripMs = Math.max(0, clock.nowMs() - sentAtMs);
   };
 
   const faultOf = (message: Uint8Array<ArrayBuffer>): LinkFault | undefined => {
