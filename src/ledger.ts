@@ -1,31 +1,258 @@
 /**
- * The facade and composition root.
+ * The facade that apps import, and the composition root: the only file that knows every concrete part.
  */
 
-import type { ChangeEvent, ExecOptions, ExecResult, LedgerEventName, LedgerEvents, LedgerStatus, Row } from "./api.ts";
-import type { Unsubscribe } from "./common/emitter.ts";
+import type { ExecOptions, ExecResult, LedgerEventName, LedgerEvents, LedgerStatus, Row } from "./api.ts";
+import { createEmitter, type Unsubscribe } from "./common/emitter.ts";
+import { LedgerError, toLedgerError } from "./common/errors.ts";
 import type { SiteId } from "./common/ids.ts";
+import { createSilentLogger } from "./common/logger.ts";
+import { createSystemRandom } from "./common/random.ts";
+import type { ExecRequest } from "./database/database.ts";
 import type { SqlParams, SqlValue } from "./database/value.ts";
-import type { LedgerOptions } from "./options.ts";
+import type { Host } from "./host.ts";
+import { openHost } from "./open-host.ts";
+import { checkSignalingUrl, resolveOptions, type LedgerOptions, type ResolvedOptions } from "./options.ts";
+import { createToken } from "./security/token.ts";
 
-export declare class Ledger {
-  constructor(options?: LedgerOptions);
-  static createToken(): string;
-  init(): Promise<void>;
-  exec(sql: string, params: SqlParams | undefined, options: ExecOptions & { readonly rowMode: "array" }): Promise<ExecResult<readonly SqlValue[]>>;
+type State =
+  | { readonly name: "new" }
+  | { readonly name: "opening"; readonly opening: Promise<void> }
+  | { readonly name: "open"; readonly host: Host; readonly opening: Promise<void> }
+  | { readonly name: "failed" }
+  | { readonly name: "closed"; readonly host: Host | undefined; readonly closing: Promise<void> };
+
+/**
+ * A SQLite database in this browser that keeps itself in step with its peers.
+ *
+ * @example
+ * const db = new Ledger({ dbName: "notes", signalingUrl: "ws://localhost:8081", token: Ledger.createToken() });
+ * await db.init();
+ */
+export class Ledger {
+  readonly #options: ResolvedOptions;
+  readonly #emitter;
+  #state: State = { name: "new" };
+
+  /** Opens nothing yet. @throws LedgerError LEDGER_OPTION_INVALID */
+  constructor(options: LedgerOptions = {}) {
+    this.#options = resolveOptions(options, typeof document !== "undefined");
+    const logger = this.#options.logger ?? createSilentLogger();
+    this.#emitter = createEmitter<LedgerEvents>((error, event) => {
+      logger.error("a listener of the app threw", { event, error: String(error) });
+      if (event === "error") return; // Reporting it would call the same listener again.
+      const message = `a listener of "${event}" threw; the other listeners were called`;
+      this.#emitter.emit("error", new LedgerError("LEDGER_LISTENER_FAILED", message, { cause: error }));
+    });
+  }
+
+  /** A fresh room secret of 128 random bits: 22 characters that fit in a URL. */
+  static createToken(): string {
+    return createToken(createSystemRandom());
+  }
+
+  /**
+   * Opens the database; works offline. Calling it again answers the same promise; after a failure it tries anew.
+   * @throws LedgerError LEDGER_STORAGE_UNAVAILABLE, LEDGER_STORAGE_BUSY, LEDGER_QUOTA_EXCEEDED, LEDGER_ENGINE_CRASHED,
+   *   LEDGER_CLOSED
+   */
+  init(): Promise<void> {
+    const state = this.#state;
+    switch (state.name) {
+      case "opening":
+      case "open":
+        return state.opening;
+      case "closed":
+        return Promise.reject(closedError("init"));
+      case "new":
+      case "failed": {
+        const opening = this.#open();
+        this.#state = { name: "opening", opening };
+        this.#tellStatus();
+        return opening;
+      }
+    }
+  }
+
+  /**
+   * Runs SQL. One statement with params, or several in one string, in order, in one transaction, without params; then the
+   * answer is the last one's.
+   * @throws LedgerError LEDGER_SQL_ERROR, LEDGER_CONSTRAINT, LEDGER_PARAMS_INVALID, LEDGER_STATEMENT_REFUSED,
+   *   LEDGER_INTERNAL_TABLE, LEDGER_SCHEMA_CHANGE_REFUSED, LEDGER_KEY_UPDATE_REFUSED, LEDGER_QUOTA_EXCEEDED,
+   *   LEDGER_NOT_INITIALIZED, LEDGER_CLOSED
+   */
+  exec(
+    sql: string,
+    params: SqlParams | undefined,
+    options: ExecOptions & { readonly rowMode: "array" },
+  ): Promise<ExecResult<readonly SqlValue[]>>;
   exec<R = Row>(sql: string, params?: SqlParams, options?: ExecOptions): Promise<ExecResult<R>>;
-  query<R = Row>(sql: string, params?: SqlParams): Promise<readonly R[]>;
-  get<R = Row>(sql: string, params?: SqlParams): Promise<R | undefined>;
-  enableSync(table: string): Promise<void>;
-  connect(url?: string, token?: string): Promise<void>;
-  disconnect(): Promise<void>;
-  close(): Promise<void>;
-  [Symbol.asyncDispose](): Promise<void>;
-  getNodeId(): SiteId;
-  getVersion(): number;
-  getPeers(): readonly SiteId[];
-  isConnected(): boolean;
-  status(): LedgerStatus;
-  on<K extends LedgerEventName>(event: K, listener: (...args: LedgerEvents[K]) => void): Unsubscribe;
+  async exec(sql: string, params?: SqlParams, options: ExecOptions = {}): Promise<ExecResult<unknown>> {
+    const host = this.#host("exec");
+    const request: ExecRequest = {
+      sql,
+      ...(params === undefined ? {} : { params }),
+      ...(options.rowMode === undefined ? {} : { rowMode: options.rowMode }),
+    };
+    return host.exec(request);
+  }
+
+  /** The rows of a query. Throws as {@link exec} does. */
+  async query<R = Row>(sql: string, params?: SqlParams): Promise<readonly R[]> {
+    this.#host("query");
+    return (await this.exec<R>(sql, params)).rows;
+  }
+
+  /** The first row of a query, or undefined. Throws as {@link exec} does. */
+  async get<R = Row>(sql: string, params?: SqlParams): Promise<R | undefined> {
+    this.#host("get");
+    return (await this.exec<R>(sql, params)).rows[0];
+  }
+
+  /**
+   * Makes a table replicate, with the rows it already has. Idempotent.
+   * @throws LedgerError LEDGER_TABLE_NOT_FOUND and the other LEDGER_TABLE_* codes, each with the remedy
+   */
+  async enableSync(table: string): Promise<void> {
+    return this.#host("enableSync").enableSync(table);
+  }
+
+  /**
+   * Enters the room and links with the peers there. Resolves once the signaling server has let us in. When the server
+   * cannot be reached it rejects, and goes on trying until `disconnect()`: `connected` tells when it succeeded.
+   * Entering another room leaves the present one.
+   * @param url - default: the option `signalingUrl`
+   * @param token - default: the option `token`
+   * @throws LedgerError LEDGER_NO_SIGNALING_URL, LEDGER_NO_TOKEN, LEDGER_OPTION_INVALID, LEDGER_SIGNALING_UNREACHABLE,
+   *   LEDGER_SIGNALING_REFUSED, LEDGER_DISCONNECTED
+   */
+  async connect(url?: string, token?: string): Promise<void> {
+    const host = this.#host("connect");
+    const signalingUrl = url ?? this.#options.signalingUrl;
+    const secret = token ?? this.#options.token;
+    if (signalingUrl === undefined || signalingUrl === "") {
+      throw new LedgerError("LEDGER_NO_SIGNALING_URL", "pass a signaling URL to connect() or as option signalingUrl");
+    }
+    if (secret === undefined || secret === "") {
+      throw new LedgerError("LEDGER_NO_TOKEN", "pass a token to connect() or as option token; Ledger.createToken() makes one");
+    }
+    if (typeof secret !== "string") throw new LedgerError("LEDGER_OPTION_INVALID", "the token must be a string");
+    return host.connect(checkSignalingUrl(signalingUrl), secret);
+  }
+
+  /** Leaves the room; the database stays usable, and connect() works again. Does nothing when not connected. */
+  async disconnect(): Promise<void> {
+    return this.#host("disconnect").disconnect();
+  }
+
+  /** Leaves the room and closes the database. Idempotent, never rejects. */
+  close(): Promise<void> {
+    const state = this.#state;
+    if (state.name === "closed") return state.closing;
+    const host = state.name === "open" ? state.host : undefined;
+    const closing = (async () => {
+      // Waits for an init() under way, whose host is closed by #open once it sees the state.
+      if (state.name === "opening") await state.opening.catch(() => {});
+      await host?.close();
+    })();
+    this.#state = { name: "closed", host, closing };
+    this.#tellStatus();
+    return closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /**
+   * This replica's id: 32 lower-case hex digits, the same after every reload. Still answered after close().
+   * @throws LedgerError LEDGER_NOT_INITIALIZED before init() is done
+   */
+  getNodeId(): SiteId {
+    return this.#seen("getNodeId").snapshot.nodeId;
+  }
+
+  /**
+   * This replica's version; grows with every commit to a synced table, here or merged from a peer.
+   * @throws LedgerError LEDGER_NOT_INITIALIZED before init() is done
+   */
+  getVersion(): number {
+    return this.#seen("getVersion").snapshot.version;
+  }
+
+  /** Ids of the linked peers; empty in every other state. */
+  getPeers(): readonly SiteId[] {
+    return this.status()
+      .peers.filter((peer) => peer.state === "ready")
+      .map((peer) => peer.peerId);
+  }
+
+  /** Whether the signaling server is reached right now. Links to peers do not depend on it. */
+  isConnected(): boolean {
+    return this.status().signaling === "connected";
+  }
+
+  /** How everything stands, as of now. */
+  status(): LedgerStatus {
+    const state = this.#state;
+    if (state.name === "open") return { state: "open", ...state.host.snapshot };
+    const version = state.name === "closed" ? (state.host?.snapshot.version ?? 0) : 0;
+    return { state: state.name, signaling: "off", peers: [], version };
+  }
+
+  /**
+   * Calls `listener` at every `event` until the answer is called. A listener that throws is reported as `error` and stops
+   * nothing.
+   */
+  on<K extends LedgerEventName>(event: K, listener: (...args: LedgerEvents[K]) => void): Unsubscribe {
+    return this.#emitter.on(event, listener);
+  }
+
+  async #open(): Promise<void> {
+    try {
+      const host = await openHost(this.#options);
+      if (this.#state.name === "closed") {
+        await host.close();
+        throw closedError("init");
+      }
+      host.onSnapshot(() => this.#tellStatus());
+      host.onEvent((event) => {
+        this.#emitter.emit(event.name, ...(event.args as never));
+      });
+      this.#state = { name: "open", host, opening: Promise.resolve() };
+      this.#tellStatus();
+      if (host.snapshot.storage === "memory" && this.#options.storage === undefined && typeof document !== "undefined") {
+        const message = "this browser offers no storage here: everything is gone when the page is closed";
+        this.#emitter.emit("error", new LedgerError("LEDGER_STORAGE_VOLATILE", message));
+      }
+    } catch (error) {
+      if (this.#state.name !== "closed") this.#state = { name: "failed" };
+      this.#tellStatus();
+      throw toLedgerError(error);
+    }
+  }
+
+  #tellStatus(): void {
+    this.#emitter.emit("status", this.status());
+  }
+
+  #host(call: string): Host {
+    const state = this.#state;
+    if (state.name === "open") return state.host;
+    throw state.name === "closed" ? closedError(call) : notInitialized(call);
+  }
+
+  /** The host, also after close(): its last snapshot stays. */
+  #seen(call: string): Host {
+    const state = this.#state;
+    if (state.name === "open") return state.host;
+    if (state.name === "closed" && state.host !== undefined) return state.host;
+    throw notInitialized(call);
+  }
 }
-export type { ChangeEvent };
+
+const closedError = (call: string): LedgerError =>
+  new LedgerError("LEDGER_CLOSED", `${call}() was called after close(); open a new Ledger instead`);
+
+const notInitialized = (call: string): LedgerError =>
+  new LedgerError("LEDGER_NOT_INITIALIZED", `${call}() needs an open database; await init() first`);

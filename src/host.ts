@@ -1,0 +1,37 @@
+/**
+ * Port: what stands behind a Ledger. In the tab that leads it is the replica and its room; in a tab that follows it is a
+ * line to the leader.
+ */
+
+import type { LedgerEvents, LedgerStatus } from "./api.ts";
+import type { Unsubscribe } from "./common/emitter.ts";
+import type { SiteId } from "./common/ids.ts";
+import type { ExecRequest, ExecResult, StorageKind } from "./database/database.ts";
+
+/** A public event and its arguments, as one value that can be posted. `error` carries a LedgerError. */
+export type HostEvent = {
+  [K in keyof LedgerEvents]: { readonly name: K; readonly args: LedgerEvents[K] };
+}[Exclude<keyof LedgerEvents, "status">];
+
+/** Everything that the synchronous getters answer from. */
+export interface HostSnapshot extends Omit<LedgerStatus, "state"> {
+  readonly storage: StorageKind;
+  readonly role: "leader" | "follower";
+  readonly nodeId: SiteId;
+}
+
+export interface Host {
+  /** As of the newest answer or event. A new object whenever something in it changed. */
+  readonly snapshot: HostSnapshot;
+  exec(request: ExecRequest): Promise<ExecResult>;
+  enableSync(table: string): Promise<void>;
+  /** Resolves once the room is joined. See Ledger.connect for what it rejects with. */
+  connect(url: string, token: string): Promise<void>;
+  disconnect(): Promise<void>;
+  /** Public events in order, each once; `snapshot` is up to date when the listener is called. */
+  onEvent(listener: (event: HostEvent) => void): Unsubscribe;
+  /** `snapshot` changed. */
+  onSnapshot(listener: (snapshot: HostSnapshot) => void): Unsubscribe;
+  /** Idempotent, never rejects. */
+  close(): Promise<void>;
+}

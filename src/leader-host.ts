@@ -1,0 +1,201 @@
+/** The Host of a tab that leads, and of Node: owns the replica and, between connect and disconnect, the room. */
+
+import type { PeerStatus } from "./api.ts";
+import type { Clock } from "./common/clock.ts";
+import { createEmitter } from "./common/emitter.ts";
+import { LedgerError } from "./common/errors.ts";
+import type { LinkId } from "./common/ids.ts";
+import type { Logger } from "./common/logger.ts";
+import type { Random } from "./common/random.ts";
+import type { Host, HostEvent, HostSnapshot } from "./host.ts";
+import type { Network } from "./network.ts";
+import type { ResolvedOptions } from "./options.ts";
+import type { Replica } from "./replica.ts";
+import { joinRoom, type Room } from "./room/room.ts";
+import type { RoomKeys } from "./security/room-keys.ts";
+
+export interface LeaderHostOptions {
+  readonly replica: Replica;
+  readonly network: Network;
+  readonly deriveKeys: (token: string) => Promise<RoomKeys>;
+  readonly options: ResolvedOptions;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** A connect() that was not called off: which room, and what waits for it. */
+interface Membership {
+  room: Room | undefined;
+  signaling: "connecting" | "connected" | "reconnecting";
+  /** Settles the promise of connect(); undefined once settled. */
+  settle: { readonly resolve: () => void; readonly reject: (error: LedgerError) => void } | undefined;
+}
+
+export const createLeaderHost = ({
+  replica,
+  network,
+  deriveKeys,
+  options,
+  clock,
+  random,
+  logger,
+}: LeaderHostOptions): Host => {
+  let membership: Membership | undefined;
+  let closing: Promise<void> | undefined;
+  let nextLinkId = 1;
+  const emitter = createEmitter<{ event: readonly [HostEvent]; snapshot: readonly [HostSnapshot] }>((error) =>
+    logger.error("a host listener threw", { error: String(error) }),
+  );
+
+  const peers = (): readonly PeerStatus[] => {
+    const progressByPeer = new Map(replica.progress.map((entry) => [entry.peerId, entry]));
+    return (membership?.room?.peers() ?? []).map((peer) => {
+      const progress = peer.state === "ready" ? progressByPeer.get(peer.peerId) : undefined;
+      return {
+        ...peer,
+        pending: progress?.pending ?? peer.state === "ready",
+        digest: progress?.digest ?? "unknown",
+        ...(progress?.lastSyncAt === undefined ? {} : { lastSyncAt: progress.lastSyncAt }),
+      };
+    });
+  };
+
+  const look = (): HostSnapshot => ({
+    storage: replica.storage,
+    role: "leader",
+    nodeId: replica.siteId,
+    version: replica.version,
+    signaling: membership?.signaling ?? "off",
+    peers: peers(),
+  });
+  let snapshot = look();
+  let snapshotText = JSON.stringify(snapshot);
+
+  const refresh = (): void => {
+    const next = look();
+    const text = JSON.stringify(next);
+    if (text === snapshotText) return;
+    snapshot = next;
+    snapshotText = text;
+    emitter.emit("snapshot", snapshot);
+  };
+
+  const tell = (event: HostEvent): void => {
+    refresh();
+    emitter.emit("event", event);
+  };
+
+  replica.on("commit", ({ tables, origin }) => {
+    const change = origin.type === "remote" ? { origin: "remote" as const, peerId: origin.peerId } : { origin: "local" as const };
+    tell({ name: "change", args: [{ tables, ...change }] });
+  });
+  replica.on("sync", (count, peer) => tell({ name: "sync", args: [count, peer] }));
+  replica.on("progress", refresh);
+  replica.on("error", (error) => tell({ name: "error", args: [error] }));
+
+  const closedError = (): LedgerError =>
+    new LedgerError("LEDGER_DISCONNECTED", "disconnect(), close() or another connect() came before the room was joined");
+
+  const watch = (room: Room, own: Membership): void => {
+    room.on("peer-join", (peer) => tell({ name: "peer-join", args: [peer] }));
+    room.on("peer-ready", (peer) => tell({ name: "peer-ready", args: [peer] }));
+    room.on("peer-leave", (peer) => tell({ name: "peer-leave", args: [peer] }));
+    room.on("error", (error) => tell({ name: "error", args: [error] }));
+    room.on("joined", (again) => {
+      own.signaling = "connected";
+      tell({ name: again ? "reconnected" : "connected", args: [] });
+      own.settle?.resolve();
+      own.settle = undefined;
+    });
+    room.on("lost", () => {
+      own.signaling = "reconnecting";
+      tell({ name: "disconnected", args: [] });
+    });
+    room.on("reconnecting", (attempt) => {
+      own.signaling = "reconnecting";
+      tell({ name: "reconnecting", args: [attempt] });
+    });
+    room.on("failed", (error) => {
+      // The first failure is for whoever awaits connect(); later ones for whoever listens.
+      if (own.settle === undefined) return tell({ name: "error", args: [error] });
+      own.settle.reject(error);
+      own.settle = undefined;
+    });
+  };
+
+  const leave = (): void => {
+    const left = membership;
+    if (left === undefined) return;
+    membership = undefined;
+    const wasConnected = left.signaling === "connected";
+    left.room?.close();
+    left.settle?.reject(closedError());
+    if (wasConnected) tell({ name: "disconnected", args: [] });
+    else refresh();
+  };
+
+  const enter = async (own: Membership, url: string, token: string): Promise<void> => {
+    const keys = await deriveKeys(token);
+    if (membership !== own) return;
+    const room = joinRoom({
+      ...options,
+      url,
+      keys,
+      self: { siteId: replica.siteId, epoch: replica.epoch },
+      network,
+      clock,
+      random,
+      logger,
+      nextLinkId: () => nextLinkId++ as LinkId,
+      onLink: (link) => replica.attach(link),
+    });
+    own.room = room;
+    watch(room, own);
+    refresh();
+  };
+
+  return {
+    get snapshot() {
+      refresh();
+      return snapshot;
+    },
+    exec: async (request) => {
+      const result = await replica.exec(request);
+      refresh();
+      return result;
+    },
+    enableSync: async (table) => {
+      await replica.enableSync(table);
+      refresh();
+    },
+    connect: (url, token) => {
+      leave();
+      return new Promise<void>((resolve, reject) => {
+        const own: Membership = { room: undefined, signaling: "connecting", settle: { resolve, reject } };
+        membership = own;
+        refresh();
+        enter(own, url, token).catch((error: unknown) => {
+          if (membership === own) membership = undefined;
+          own.settle = undefined;
+          reject(error);
+          refresh();
+        });
+      });
+    },
+    disconnect: () => {
+      leave();
+      return Promise.resolve();
+    },
+    onEvent: (listener) => emitter.on("event", listener),
+    onSnapshot: (listener) => emitter.on("snapshot", listener),
+    close: () => {
+      closing ??= (async () => {
+        leave();
+        await replica.close();
+      })();
+      return closing;
+    },
+  };
+};
+

@@ -1,0 +1,127 @@
+/**
+ * What members of a room tell each other through the meeting point, sealed: who they are, and what it takes to open a
+ * channel. Wraps one Signaling; speaks of members, not of links.
+ */
+
+import { createEmitter, type Unsubscribe } from "../common/emitter.ts";
+import { bytesToHex, bytesToSiteId, hexToBytes, siteIdToBytes, type Epoch, type MemberId, type SiteId } from "../common/ids.ts";
+import type { Logger } from "../common/logger.ts";
+import type { Random } from "../common/random.ts";
+import { utf8 } from "../common/utf8.ts";
+import { createReplayGuard } from "../security/replay-guard.ts";
+import type { RoomKeys } from "../security/room-keys.ts";
+import { createConnectionId, createSealer, maxBodyBytes, type ConnectionId, type Sealer } from "../security/sealed-envelope.ts";
+import type { Signaling } from "../signaling/signaling.ts";
+
+/** Types of sealed bodies. */
+const types = { announce: 1, signal: 2, decline: 3 } as const;
+
+/** A member says who it is. */
+export interface Announcement {
+  readonly siteId: SiteId;
+  readonly epoch: Epoch;
+  /** The member does not know yet who we are. */
+  readonly asks: boolean;
+}
+
+export interface RoomMailEvents {
+  announced: readonly [from: MemberId, announcement: Announcement];
+  /** A description for the channel attempt `conn`. */
+  signal: readonly [from: MemberId, conn: ConnectionId, description: string];
+  /** The attempt `conn` will not be answered. */
+  declined: readonly [from: MemberId, conn: ConnectionId];
+}
+
+export interface RoomMail {
+  announce(to: MemberId, asks: boolean): void;
+  signal(to: MemberId, conn: ConnectionId, description: string): void;
+  decline(to: MemberId, conn: ConnectionId): void;
+  on<K extends keyof RoomMailEvents>(event: K, listener: (...args: RoomMailEvents[K]) => void): Unsubscribe;
+  close(): void;
+}
+
+const announcementBytes = 33;
+
+export const createRoomMail = (options: {
+  readonly signaling: Signaling;
+  readonly keys: RoomKeys;
+  readonly self: { readonly siteId: SiteId; readonly epoch: Epoch };
+  readonly random: Random;
+  readonly logger: Logger;
+}): RoomMail => {
+  const { signaling, keys, self, random, logger } = options;
+  const guard = createReplayGuard();
+  const announcements = createConnectionId(random);
+  const seqByConnection = new Map<ConnectionId, number>();
+  let sealer: { readonly member: MemberId; readonly sealer: Sealer } | undefined;
+  const emitter = createEmitter<RoomMailEvents>((error) => logger.error("a mail listener threw", { error: String(error) }));
+
+  const post = (to: MemberId, conn: ConnectionId, type: number, body: Uint8Array): void => {
+    if (sealer === undefined) return;
+    if (body.length > maxBodyBytes) return logger.warn("a signal is too long to be sent", { bytes: body.length });
+    const seq = seqByConnection.get(conn) ?? 0;
+    seqByConnection.set(conn, seq + 1);
+    sealer.sealer.seal(to, conn, seq, type, body).then(
+      (payload) => signaling.send(to, payload),
+      (error: unknown) => logger.error("sealing failed", { error: String(error) }),
+    );
+  };
+
+  const deliver = (from: MemberId, conn: ConnectionId, type: number, body: Uint8Array): void => {
+    switch (type) {
+      case types.announce: {
+        const asks = body[32];
+        if (body.length !== announcementBytes || asks === undefined || asks > 1) return;
+        const siteId = bytesToSiteId(body.subarray(0, 16));
+        const epoch = bytesToHex(body.subarray(16, 32)) as Epoch;
+        return emitter.emit("announced", from, { siteId, epoch, asks: asks === 1 });
+      }
+      case types.signal: {
+        const description = utf8.decode(body);
+        if (description !== undefined) emitter.emit("signal", from, conn, description);
+        return;
+      }
+      case types.decline:
+        return emitter.emit("declined", from, conn);
+    }
+  };
+
+  const receive = async (from: MemberId, payload: Uint8Array): Promise<void> => {
+    const opener = sealer;
+    if (opener === undefined) return;
+    const opened = await opener.sealer.open(from, payload);
+    if (!opened.ok) return logger.warn("dropped mail that was not sealed by a member", { reason: opened.error });
+    const { conn, seq, type, body } = opened.value;
+    const admitted = guard.admit({ self: opener.member, from, conn, seq });
+    if (!admitted.ok) return logger.warn("dropped mail that came before", { reason: admitted.error });
+    if (opener === sealer) deliver(from, conn, type, body);
+  };
+
+  const offs = [
+    signaling.on("joined", (member) => {
+      sealer = { member, sealer: createSealer({ keys, self: member, random }) };
+    }),
+    signaling.on("lost", () => {
+      sealer = undefined;
+    }),
+    signaling.on("message", (from, payload) => void receive(from, payload)),
+  ];
+
+  return {
+    announce: (to, asks) => {
+      const body = new Uint8Array(announcementBytes);
+      body.set(siteIdToBytes(self.siteId));
+      body.set(hexToBytes(self.epoch), 16);
+      body[32] = asks ? 1 : 0;
+      post(to, announcements, types.announce, body);
+    },
+    signal: (to, conn, description) => post(to, conn, types.signal, utf8.encode(description)),
+    decline: (to, conn) => post(to, conn, types.decline, new Uint8Array(0)),
+    on: emitter.on,
+    close: () => {
+      for (const off of offs) off();
+      emitter.clear();
+      sealer = undefined;
+    },
+  };
+};

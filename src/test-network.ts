@@ -1,0 +1,72 @@
+/** The Network of tests and of several replicas in one process: rooms and channels in memory, no server, no WebRTC. */
+
+import { LedgerError } from "./common/errors.ts";
+import type { Network } from "./network.ts";
+import { createMemoryMeetingPoint, type MemoryMeetingPoint } from "./signaling/memory-signaling.ts";
+import type { Channel } from "./transport/channel.ts";
+import { createMemoryNetwork, type MemoryNetwork } from "./transport/memory-network.ts";
+
+export interface TestNetwork extends Network {
+  /** Takes the stand-in of the signaling server down and up. */
+  readonly meetingPoint: MemoryMeetingPoint;
+  /** Every channel made so far, with switches to cut and to crash. */
+  readonly channels: MemoryNetwork;
+}
+
+/** Give the same one to every Ledger that shall meet, as option `network`; any `ws://` URL will do. */
+export const createTestNetwork = (): TestNetwork => {
+  const meetingPoint = createMemoryMeetingPoint();
+  const channels = createMemoryNetwork();
+  const offered = new Map<string, Channel>();
+  let nextOffer = 1;
+
+  return {
+    meetingPoint,
+    channels,
+    join: (_, roomId) => meetingPoint.join(roomId),
+    openChannel: ({ initiator, onSignal }) => {
+      let open: Channel | undefined;
+      let closed = false;
+      let resolve!: (channel: Channel) => void;
+      let reject!: (error: LedgerError) => void;
+      const promise = new Promise<Channel>((onResolve, onReject) => {
+        resolve = onResolve;
+        reject = onReject;
+      });
+      promise.catch(() => {}); // An attempt that nobody awaits any more may still fail.
+      const settle = (channel: Channel): void => {
+        if (closed) return channel.close("ABANDONED");
+        open = channel;
+        resolve(channel);
+      };
+
+      let offer: string | undefined;
+      if (initiator) {
+        offer = String(nextOffer);
+        nextOffer += 1;
+        const [own, theirs] = channels.createChannelPair();
+        offered.set(offer, theirs);
+        open = own;
+        queueMicrotask(() => onSignal(`offer ${offer}`));
+      }
+      return {
+        signal: (description) => {
+          const [kind, id] = description.split(" ");
+          if (kind === "answer" && open !== undefined) return settle(open);
+          const channel = kind === "offer" && id !== undefined ? offered.get(id) : undefined;
+          if (channel === undefined || id === undefined) return;
+          offered.delete(id);
+          onSignal(`answer ${id}`);
+          settle(channel);
+        },
+        opened: promise,
+        close: () => {
+          closed = true;
+          if (offer !== undefined) offered.delete(offer);
+          open?.close("ABANDONED");
+          reject(new LedgerError("LEDGER_DISCONNECTED", "the attempt was abandoned"));
+        },
+      };
+    },
+  };
+};
