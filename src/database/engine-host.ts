@@ -1,0 +1,12 @@
+/** Port: a place where a database's files live, and the engine opened over them. */
+
+import type { StorageKind } from "./database.ts";
+import type { SqliteConnection } from "./sqlite-connection.ts";
+
+export interface EngineHost {
+  readonly storage: StorageKind;
+  /** Opens a new instance of the engine over the files. Called again after a crash, when the one before is abandoned. */
+  openConnection(): Promise<SqliteConnection>;
+  /** Gives up files and locks; the connection is closed by then. Never called twice. */
+  release(): Promise<void>;
+}

@@ -1,0 +1,173 @@
+/** Runs an app's SQL behind the guard rails and says what it changed. Knows nothing of queues and events. */
+
+import { LedgerError } from "../common/errors.ts";
+import type { ExecRequest, ExecResult, RowMode, SyncedTable } from "./database.ts";
+import { bindParams, hasParams } from "./params.ts";
+import type { Script, SqliteConnection } from "./sqlite-connection.ts";
+import type { SqliteStatement } from "./sqlite-statement.ts";
+import { createStatementCache } from "./statement-cache.ts";
+import { createStatementGuard, type StatementFacts } from "./statement-guard.ts";
+import { isBlankSql, isStorableText } from "./sql-text.ts";
+import { refuseHarmfulTriggers } from "./trigger-rules.ts";
+import type { SqlValue } from "./value.ts";
+
+export interface ExecOutcome {
+  readonly result: ExecResult;
+  /** User tables that the call changed. */
+  readonly changedTables: ReadonlySet<string>;
+  /** False when every statement only read. */
+  readonly mayHaveWritten: boolean;
+}
+
+export interface Executor {
+  exec(request: ExecRequest): Promise<ExecOutcome>;
+  /** Must be called when the schema changed: what was allowed then may be refused now. */
+  forgetStatements(): Promise<void>;
+}
+
+interface Guarded {
+  readonly statement: SqliteStatement;
+  readonly facts: StatementFacts;
+}
+
+const cachedStatements = 64;
+const emptyResult: ExecResult = { columns: [], rows: [], rowsAffected: 0 };
+
+const rowToObject = (columns: readonly string[], row: readonly SqlValue[]): Readonly<Record<string, SqlValue>> => {
+  const object: Record<string, SqlValue> = {};
+  columns.forEach((column, index) => {
+    const value = row[index] as SqlValue;
+    // Plain assignment to this one name would set the prototype.
+    if (column === "__proto__") {
+      Object.defineProperty(object, column, { value, enumerable: true, writable: true, configurable: true });
+    } else object[column] = value;
+  });
+  return object;
+};
+
+export const createExecutor = (
+  connection: SqliteConnection,
+  syncedTables: () => ReadonlyMap<string, SyncedTable>,
+): Executor => {
+  const cache = createStatementCache<Guarded>(cachedStatements);
+
+  const totalChanges = async (): Promise<number> => {
+    const [row] = await connection.all("select total_changes()");
+    return Number(row?.[0]);
+  };
+
+  const runStatement = async ({ statement, facts }: Guarded, rowMode: RowMode): Promise<ExecOutcome> => {
+    const changesBefore = facts.isReadOnly ? 0 : await totalChanges();
+    const columns = statement.columnNames();
+    const rows: ExecResult["rows"][number][] = [];
+    for (;;) {
+      const step = statement.step();
+      if (!(step instanceof Promise ? await step : step)) break;
+      const row = statement.row();
+      rows.push(rowMode === "array" ? row : rowToObject(columns, row));
+    }
+    if (facts.isReadOnly) return { result: { columns, rows, rowsAffected: 0 }, changedTables: new Set(), mayHaveWritten: false };
+    const rowsAffected = facts.writtenTables.size > 0 ? connection.changes() : 0;
+    const changedTables = new Set(facts.alteredTables);
+    if ((await totalChanges()) !== changesBefore) for (const table of facts.writtenTables) changedTables.add(table);
+    if (facts.createsTrigger) await refuseHarmfulTriggers(connection, syncedTables());
+    return { result: { columns, rows, rowsAffected }, changedTables, mayHaveWritten: true };
+  };
+
+  const execCached = async (guarded: Guarded, { params, rowMode }: ExecRequest): Promise<ExecOutcome> => {
+    const { statement } = guarded;
+    await statement.reset();
+    try {
+      bindParams(statement, params);
+      return await runStatement(guarded, rowMode ?? "object");
+    } finally {
+      if (connection.crash === undefined) {
+        await statement.reset();
+        statement.clearBindings();
+      }
+    }
+  };
+
+  /** A trigger is judged after it was made, so making one needs a transaction that can undo it. */
+  const execOnly = async (guarded: Guarded, request: ExecRequest): Promise<ExecOutcome> => {
+    if (!guarded.facts.createsTrigger) return execCached(guarded, request);
+    await connection.all("begin immediate");
+    const outcome = await execCached(guarded, request);
+    await connection.all("commit");
+    return outcome;
+  };
+
+  const compile = async (script: Script): Promise<Guarded | undefined> => {
+    const guard = createStatementGuard(syncedTables());
+    try {
+      const statement = await script.next(guard.authorize);
+      if (statement === undefined) return undefined;
+      try {
+        return { statement, facts: guard.conclude(script.lastSql()) };
+      } catch (error) {
+        await statement.finalize();
+        throw error;
+      }
+    } catch (error) {
+      throw guard.refusal ?? error;
+    }
+  };
+
+  /** All of it or nothing: one transaction, one outcome. */
+  const execSeveral = async (first: Guarded, second: () => Promise<Guarded | undefined>, rowMode: RowMode) => {
+    const changedTables = new Set<string>();
+    let mayHaveWritten = false;
+    let rowsAffected = 0;
+    let result: ExecResult = emptyResult;
+    for (let guarded: Guarded | undefined = first; guarded !== undefined; guarded = await second()) {
+      try {
+        const outcome = await runStatement(guarded, rowMode);
+        ({ result } = outcome);
+        rowsAffected += result.rowsAffected;
+        for (const table of outcome.changedTables) changedTables.add(table);
+        mayHaveWritten ||= outcome.mayHaveWritten;
+      } finally {
+        if (connection.crash === undefined) await guarded.statement.finalize();
+      }
+    }
+    return { result: { ...result, rowsAffected }, changedTables, mayHaveWritten };
+  };
+
+  const exec = async (request: ExecRequest): Promise<ExecOutcome> => {
+    const { sql, params, rowMode = "object" } = request;
+    const cached = cache.get(sql);
+    if (cached !== undefined) return execOnly(cached, request);
+    if (!isStorableText(sql)) {
+      throw new LedgerError("LEDGER_SQL_ERROR", "the statement's text has a NUL or half a surrogate pair; bind such values as blobs");
+    }
+    const script = connection.openScript(sql);
+    try {
+      const only = await compile(script);
+      if (only === undefined) {
+        if (hasParams(params)) throw new LedgerError("LEDGER_PARAMS_INVALID", "there is no statement that takes the parameters");
+        return { result: emptyResult, changedTables: new Set(), mayHaveWritten: false };
+      }
+      if (isBlankSql(script.restSql())) {
+        await cache.set(sql, only)?.statement.finalize();
+        return await execOnly(only, request);
+      }
+      if (hasParams(params)) {
+        await only.statement.finalize();
+        throw new LedgerError("LEDGER_PARAMS_INVALID", "several statements in one text take no parameters; pass them one by one or use transaction()");
+      }
+      await connection.all("begin immediate");
+      const outcome = await execSeveral(only, () => compile(script), rowMode);
+      await connection.all("commit");
+      return outcome;
+    } finally {
+      script.close();
+    }
+  };
+
+  return {
+    exec,
+    forgetStatements: async () => {
+      for (const { statement } of cache.takeAll()) await statement.finalize();
+    },
+  };
+};

@@ -1,0 +1,258 @@
+/**
+ * A connection over one instance of the engine. It knows statements, not transactions: those are the Database's.
+ * Once the engine has crashed everything here is refused; the host makes a new connection.
+ */
+
+import { LedgerError } from "../common/errors.ts";
+import type { Connection, MaybePromise } from "./connection.ts";
+import { copyTextIn, textAt } from "./engine-memory.ts";
+import type { Authorizer, Engine, Pointer } from "./engine-module.ts";
+import { engineCrash, sqliteError } from "./sqlite-errors.ts";
+import { OpenFlag, ResultCode } from "./sqlite-codes.ts";
+import { createStatement, type SqliteStatement, type StatementOwner } from "./sqlite-statement.ts";
+import { createStatementCache } from "./statement-cache.ts";
+import { StorageClass, type SqlValue } from "./value.ts";
+
+/** Asked at prepare time, with SQLite's action code and names. @returns whether the action may be compiled */
+export type Guard = (
+  action: number,
+  first: string | null,
+  second: string | null,
+  trigger: string | null,
+) => boolean;
+
+/** The statements of one text, in order; each must be run before the next is asked for. */
+export interface Script {
+  /** The next statement, or undefined at the end. The caller finalizes it. */
+  next(guard?: Guard): Promise<SqliteStatement | undefined>;
+  /** Text of the statement that `next` answered last. */
+  lastSql(): string;
+  /** Text behind that statement. */
+  restSql(): string;
+  close(): void;
+}
+
+export interface SqliteConnection extends Connection {
+  prepare(sql: string): MaybePromise<SqliteStatement>;
+  openScript(sql: string): Script;
+  /** Resets what the work before left pending, so that it holds no lock. */
+  resetPending(): Promise<void>;
+  readonly isInTransaction: boolean;
+  /** The crash that ended this connection, if one did. */
+  readonly crash: LedgerError | undefined;
+  close(): Promise<void>;
+}
+
+export interface OpenSqliteOptions {
+  readonly engine: Engine;
+  readonly fileName: string;
+  /** Name of a registered VFS. */
+  readonly vfs?: string;
+}
+
+const cachedStatements = 128;
+/** Statement and tail pointers of sqlite3_prepare, four bytes each. */
+const outBytes = 8;
+
+/** As in docs/architecture.md: never WAL, such a file cannot be opened again; temporary files must stay out of the VFS. */
+const openingPragmas = [
+  "pragma temp_store = memory",
+  "pragma locking_mode = exclusive",
+  "pragma cache_size = -32000",
+  "pragma journal_mode = delete",
+  "pragma synchronous = full",
+];
+
+/** Class of a value that was given without one: integral numbers are INTEGER. */
+export const storageClassOf = (value: SqlValue): StorageClass => {
+  switch (typeof value) {
+    case "number":
+      return Number.isSafeInteger(value) ? StorageClass.integer : StorageClass.real;
+    case "bigint":
+      return StorageClass.integer;
+    case "string":
+      return StorageClass.text;
+    default:
+      return value === null ? StorageClass.null : StorageClass.blob;
+  }
+};
+
+/** @throws LedgerError when the file cannot be opened or is not a database */
+export const openSqlite = async ({ engine, fileName, vfs }: OpenSqliteOptions): Promise<SqliteConnection> => {
+  const { module } = engine;
+  const cache = createStatementCache<SqliteStatement>(cachedStatements);
+  const pending = new Set<SqliteStatement>();
+  let database: Pointer = 0;
+  let crash: LedgerError | undefined;
+  let isClosed = false;
+  let guard: Guard | undefined;
+
+  const owner: StatementOwner = {
+    engine,
+    assertUsable: () => {
+      if (crash !== undefined) throw engineCrash(crash.cause);
+      if (isClosed) throw new LedgerError("LEDGER_CLOSED", "the connection was closed");
+    },
+    failure: (resultCode) => sqliteError(resultCode, module.UTF8ToString(module._sqlite3_errmsg(database))),
+    crash: (cause) => {
+      crash ??= cause instanceof LedgerError ? cause : engineCrash(cause);
+      return crash;
+    },
+    setPending: (statement, isPending) => {
+      if (isPending) pending.add(statement);
+      else pending.delete(statement);
+    },
+  };
+  const entering = async <T>(work: () => MaybePromise<T>): Promise<T> => {
+    owner.assertUsable();
+    try {
+      return await work();
+    } catch (cause) {
+      throw owner.crash(cause);
+    }
+  };
+
+  const openScript = (sql: string): Script => {
+    owner.assertUsable();
+    const text = copyTextIn(module, sql);
+    const out = module._sqlite3_malloc(outBytes);
+    const end = text.pointer + text.length;
+    let at = text.pointer;
+    let last = text.pointer;
+    return {
+      next: async (statementGuard) => {
+        while (at < end) {
+          guard = statementGuard;
+          last = at;
+          let resultCode: number;
+          try {
+            resultCode = await entering(() => engine.prepare(database, at, end - at, out, out + 4));
+          } finally {
+            guard = undefined;
+          }
+          if (resultCode !== ResultCode.ok) throw owner.failure(resultCode);
+          const pointer = module.HEAPU32[out >> 2] as number;
+          at = module.HEAPU32[(out + 4) >> 2] as number;
+          // Nothing but blanks and comments up to here compiles to no statement.
+          if (pointer !== 0) return createStatement(owner, pointer);
+        }
+        return undefined;
+      },
+      lastSql: () => textAt(module, last, at - last),
+      restSql: () => textAt(module, at, end - at),
+      close: () => {
+        if (crash !== undefined) return;
+        module._sqlite3_free(text.pointer);
+        module._sqlite3_free(out);
+      },
+    };
+  };
+
+  const compile = async (sql: string): Promise<SqliteStatement> => {
+    const script = openScript(sql);
+    try {
+      const statement = await script.next();
+      if (statement === undefined) throw new LedgerError("LEDGER_SQL_ERROR", "there is no statement in the text");
+      await cache.set(sql, statement)?.finalize();
+      return statement;
+    } finally {
+      script.close();
+    }
+  };
+  const ready = (statement: SqliteStatement): MaybePromise<SqliteStatement> => {
+    const reset = statement.reset();
+    if (reset instanceof Promise) {
+      return reset.then(() => {
+        statement.clearBindings();
+        return statement;
+      });
+    }
+    statement.clearBindings();
+    return statement;
+  };
+  const prepare = (sql: string): MaybePromise<SqliteStatement> => {
+    owner.assertUsable();
+    const cached = cache.get(sql);
+    return cached === undefined ? compile(sql) : ready(cached);
+  };
+
+  const all = async (sql: string, params: readonly SqlValue[] = []): Promise<SqlValue[][]> => {
+    const prepared = prepare(sql);
+    const statement = prepared instanceof Promise ? await prepared : prepared;
+    params.forEach((value, index) => statement.bind(index + 1, storageClassOf(value), value));
+    const rows: SqlValue[][] = [];
+    for (;;) {
+      const step = statement.step();
+      if (!(step instanceof Promise ? await step : step)) break;
+      rows.push(statement.row());
+    }
+    await statement.reset();
+    if (params.length > 0) statement.clearBindings();
+    return rows;
+  };
+  const run = async (sql: string): Promise<void> => {
+    const script = openScript(sql);
+    try {
+      for (let statement = await script.next(); statement !== undefined; statement = await script.next()) {
+        try {
+          while (await statement.step());
+        } finally {
+          if (crash === undefined) await statement.finalize();
+        }
+      }
+    } finally {
+      script.close();
+    }
+  };
+
+  const resetPending = async (): Promise<void> => {
+    for (const statement of pending) await statement.reset();
+  };
+  const close = async (): Promise<void> => {
+    if (isClosed || crash !== undefined) return;
+    // Without it cr-sqlite's own statements keep the connection from closing. Must be the last call of the extension.
+    await all("select crsql_finalize()");
+    for (const statement of cache.takeAll()) await statement.finalize();
+    const resultCode = await entering(() => engine.close(database));
+    isClosed = true;
+    if (resultCode !== ResultCode.ok) throw sqliteError(resultCode, "the database could not be closed");
+  };
+
+  const open = async (): Promise<void> => {
+    const name = copyTextIn(module, fileName);
+    const vfsName = vfs === undefined ? undefined : copyTextIn(module, vfs);
+    const out = module._sqlite3_malloc(outBytes);
+    const flags = OpenFlag.readWrite | OpenFlag.create;
+    const resultCode = await entering(() => engine.open(name.pointer, out, flags, vfsName?.pointer ?? 0));
+    database = module.HEAPU32[out >> 2] as number;
+    for (const pointer of [name.pointer, vfsName?.pointer ?? 0, out]) module._sqlite3_free(pointer);
+    if (resultCode !== ResultCode.ok) {
+      const error = owner.failure(resultCode);
+      await engine.close(database);
+      throw error;
+    }
+    module._RegisterExtensionFunctions(database);
+    const authorize: Authorizer = (_userData, action, first, second, _database, trigger) =>
+      guard === undefined || guard(action, first, second, trigger) ? 0 : 1;
+    // Once and for all: setting it again would make SQLite compile every statement again.
+    module.setAuthorizer(database, authorize, undefined);
+    for (const pragma of openingPragmas) await all(pragma);
+  };
+
+  await open();
+  return {
+    prepare,
+    openScript,
+    all,
+    run,
+    resetPending,
+    changes: () => module._sqlite3_changes(database),
+    get isInTransaction() {
+      return module._sqlite3_get_autocommit(database) === 0;
+    },
+    get crash() {
+      return crash;
+    },
+    close,
+  };
+};

@@ -1,0 +1,164 @@
+/**
+ * The Database over one engine host. Owns the queue, the transactions and what is known about the schema, and opens the
+ * engine again after a crash.
+ */
+
+import { LedgerError, toLedgerError } from "../common/errors.ts";
+import { createEmitter } from "../common/emitter.ts";
+import { bytesToSiteId, type SiteId } from "../common/ids.ts";
+import { createSilentLogger, type Logger } from "../common/logger.ts";
+import { createWorkQueue } from "../common/work-queue.ts";
+import type { Connection } from "./connection.ts";
+import type { Commit, CommitOrigin, Database, ExecRequest, SyncedTable } from "./database.ts";
+import type { EngineHost } from "./engine-host.ts";
+import { createExecutor, type Executor } from "./executor.ts";
+import { enableSyncOf } from "./enable-sync.ts";
+import type { SqliteConnection } from "./sqlite-connection.ts";
+import { areTablesEqual, readSyncedTables } from "./synced-tables.ts";
+
+interface Session {
+  readonly connection: SqliteConnection;
+  readonly executor: Executor;
+}
+
+/** @throws LedgerError when the host cannot open its files; the host is released then */
+export const createSqliteDatabase = async (
+  host: EngineHost,
+  logger: Logger = createSilentLogger(),
+): Promise<Database> => {
+  const queue = createWorkQueue();
+  const events = createEmitter<{ commit: [Commit]; schemaChange: [] }>((error) => {
+    logger.error("a listener of the database threw", { message: toLedgerError(error).message });
+  });
+  let session: Session;
+  let siteId: SiteId;
+  let version = 0;
+  let schemaVersion = -1;
+  let syncedTables: ReadonlyMap<string, SyncedTable> = new Map();
+  let views: ReadonlySet<string> = new Set();
+  let closing: Promise<void> | undefined;
+
+  const openSession = async (): Promise<void> => {
+    const connection = await host.openConnection();
+    session = { connection, executor: createExecutor(connection, () => syncedTables) };
+    const [row] = await connection.all("select crsql_site_id(), crsql_db_version()");
+    siteId = bytesToSiteId(row?.[0] as Uint8Array);
+    version = Number(row?.[1]);
+  };
+  const refreshVersion = async (): Promise<void> => {
+    const [row] = await session.connection.all("select crsql_db_version()");
+    version = Number(row?.[0]);
+  };
+  const refreshSchema = async (): Promise<void> => {
+    const [row] = await session.connection.all("pragma schema_version");
+    if (row?.[0] === schemaVersion) return;
+    schemaVersion = row?.[0] as number;
+    const viewRows = await session.connection.all("select name from sqlite_master where type = 'view'");
+    views = new Set(viewRows.map(([name]) => name as string));
+    await session.executor.forgetStatements();
+    const tables = await readSyncedTables(session.connection);
+    if (areTablesEqual(tables, syncedTables)) return;
+    syncedTables = tables;
+    events.emit("schemaChange");
+  };
+
+  /** Leaves the connection as every piece of work finds it: nothing pending, no transaction open. */
+  const tidy = async ({ connection }: Session): Promise<void> => {
+    if (connection.crash !== undefined) return;
+    await connection.resetPending();
+    if (connection.isInTransaction) await connection.run("rollback");
+  };
+  const alone = <T>(work: (current: Session) => Promise<T>): Promise<T> => {
+    if (closing !== undefined) {
+      return Promise.reject(new LedgerError("LEDGER_CLOSED", "the database was closed; open a new one"));
+    }
+    return queue.run(async () => {
+      if (session.connection.crash !== undefined) {
+        logger.warn("opening the engine again after a crash");
+        await openSession();
+        await refreshSchema();
+      }
+      const current = session;
+      try {
+        return await work(current);
+      } finally {
+        await tidy(current);
+      }
+    });
+  };
+  const report = async (tables: Iterable<string>, origin: CommitOrigin): Promise<void> => {
+    await refreshVersion();
+    await refreshSchema();
+    // A view that an INSTEAD OF trigger writes through has no rows of its own.
+    const sorted = [...new Set(tables)].filter((table) => !views.has(table)).sort();
+    if (sorted.length > 0) events.emit("commit", { tables: sorted, origin, version });
+  };
+
+  const transact = <T>(
+    origin: CommitOrigin,
+    work: (connection: Connection) => Promise<{ readonly result: T; readonly tables: readonly string[] }>,
+  ): Promise<T> =>
+    alone(async ({ connection }) => {
+      await connection.all("begin immediate");
+      const { result, tables } = await work(connection);
+      await connection.resetPending();
+      await connection.all("commit");
+      await report(tables, origin);
+      return result;
+    });
+
+  const exec = (request: ExecRequest) =>
+    alone(async ({ executor }) => {
+      const { result, changedTables, mayHaveWritten } = await executor.exec(request);
+      if (mayHaveWritten) await report(changedTables, { type: "local" });
+      return result;
+    });
+
+  const enableSync = (table: string): Promise<void> =>
+    alone(async ({ connection }) => {
+      await connection.all("begin immediate");
+      const backfilled = await enableSyncOf(connection, table);
+      await connection.all("commit");
+      await report(backfilled, { type: "local" });
+    });
+
+  const closeSession = async (): Promise<void> => {
+    await queue.idle();
+    try {
+      await session.connection.close();
+    } catch (error) {
+      logger.warn("the engine did not close cleanly", { message: toLedgerError(error).message });
+    }
+    await host.release().catch((error: unknown) => {
+      logger.warn("the storage was not released cleanly", { message: toLedgerError(error).message });
+    });
+    events.clear();
+  };
+
+  try {
+    await openSession();
+    await refreshSchema();
+  } catch (error) {
+    await host.release();
+    throw error;
+  }
+  return {
+    get siteId() {
+      return siteId;
+    },
+    storage: host.storage,
+    exec,
+    enableSync,
+    get syncedTables() {
+      return syncedTables;
+    },
+    transact,
+    read: (work) => alone(({ connection }) => work(connection)),
+    get version() {
+      return version;
+    },
+    onCommit: (listener) => events.on("commit", listener),
+    onSchemaChange: (listener) => events.on("schemaChange", listener),
+    close: () => (closing ??= closeSession()),
+  };
+};

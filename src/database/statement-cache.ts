@@ -1,0 +1,35 @@
+/** Prepared statements by their text, the least recently used one leaving first. */
+
+export interface StatementCache<Entry> {
+  get(sql: string): Entry | undefined;
+  /** @returns the entry that had to leave, for its owner to finalize */
+  set(sql: string, entry: Entry): Entry | undefined;
+  /** Empties the cache; the caller finalizes. */
+  takeAll(): Entry[];
+}
+
+export const createStatementCache = <Entry>(capacity: number): StatementCache<Entry> => {
+  const entries = new Map<string, Entry>();
+  return {
+    get: (sql) => {
+      const entry = entries.get(sql);
+      if (entry === undefined) return undefined;
+      entries.delete(sql);
+      entries.set(sql, entry);
+      return entry;
+    },
+    set: (sql, entry) => {
+      entries.set(sql, entry);
+      if (entries.size <= capacity) return undefined;
+      const [oldest] = entries as Iterable<[string, Entry]>;
+      if (oldest === undefined) return undefined;
+      entries.delete(oldest[0]);
+      return oldest[1];
+    },
+    takeAll: () => {
+      const all = [...entries.values()];
+      entries.clear();
+      return all;
+    },
+  };
+};
