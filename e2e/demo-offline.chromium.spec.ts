@@ -8,7 +8,7 @@ test("opens again while the web server is gone", async ({ demoFolder, openNotes 
   const notes = await openNotes({ site: site.url });
   const name = await notes.name();
   await notes.write("Written before", "the server went away");
-  await notes.page.evaluate(() => navigator.serviceWorker.ready);
+  await notes.page.evaluate(async () => void (await navigator.serviceWorker.ready));
 
   await site.close();
   await notes.page.reload();

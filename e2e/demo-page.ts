@@ -41,7 +41,10 @@ const notesPage = (page: Page): NotesPage => {
     entry: (words) => entries.filter({ hasText: words }),
     name: () => page.locator("#you-name").innerText(),
     write: async (newTitle, newText) => {
-      await page.getByRole("button", { name: "New note" }).click();
+      const newNote = page.getByRole("button", { name: "New note" });
+      // On a phone the open note covers the list.
+      if ((await title.isVisible()) && !(await newNote.isVisible())) await page.goBack();
+      await newNote.click();
       await expect(title).toBeFocused();
       await title.fill(newTitle);
       await text.fill(newText);
