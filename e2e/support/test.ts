@@ -1,7 +1,7 @@
 /** Playwright's `test` with what the browser tests share: a signaling server per test, and replicas in their own contexts. */
 
 import { randomUUID } from "node:crypto";
-import { test as base, type Browser, type BrowserContext } from "@playwright/test";
+import { expect, test as base, type Browser, type BrowserContext } from "@playwright/test";
 import { openReplica, type Replica, type ReplicaOptions } from "./replica.ts";
 import { createSignalingServer, type SignalingServer } from "./signaling-server.ts";
 
@@ -44,11 +44,12 @@ export const test = base.extend<Fixtures>({
   },
   newReplica: async ({ browser: projectBrowser, baseURL, signaling, token }, use) => {
     const contexts: BrowserContext[] = [];
+    const pageErrors: string[] = [];
     await use(async ({ browser = projectBrowser, context, room = true, ready = true, ...options } = {}) => {
       const home = context ?? (await browser.newContext(baseURL === undefined ? {} : { baseURL }));
       if (context === undefined) contexts.push(home);
       const page = await home.newPage();
-      page.on("pageerror", (error) => console.error(`page: ${error.stack ?? error.message}`));
+      page.on("pageerror", (error) => pageErrors.push(error.stack ?? error.message));
       await page.goto("/e2e/app/");
       const replica = await openReplica(page, { ...(room && { signalingUrl: signaling.url, token }), ...options });
       if (ready) {
@@ -59,5 +60,7 @@ export const test = base.extend<Fixtures>({
       return replica;
     });
     await Promise.all(contexts.map((context) => context.close()));
+    // Whatever a test is about: no exception may escape into the app's page.
+    expect([...new Set(pageErrors)]).toEqual([]);
   },
 });
