@@ -12,7 +12,12 @@ const configFile = fileURLToPath(new URL("../vite.config.ts", import.meta.url));
  * @param {string} outDir
  */
 export const buildDemo = async (outDir) => {
+  const environment = process.env["NODE_ENV"];
+  // Playwright sets it to "test", and then Vite builds what is meant for developing: without the service worker.
+  process.env["NODE_ENV"] = "production";
   await build({ configFile, logLevel: "warn", build: { outDir, emptyOutDir: true } });
+  if (environment === undefined) delete process.env["NODE_ENV"];
+  else process.env["NODE_ENV"] = environment;
 };
 
 /**

@@ -5,7 +5,7 @@
 
 import { createHash } from "node:crypto";
 import { readdir, readFile, writeFile } from "node:fs/promises";
-import { join, relative, sep } from "node:path";
+import { join, relative, resolve, sep } from "node:path";
 import type { Plugin } from "vite";
 
 const outputName = "service-worker.js";
@@ -37,7 +37,7 @@ export const notesServiceWorker = (): Plugin => {
     name: "notes-service-worker",
     apply: "build",
     configResolved: (config) => {
-      outDir = config.build.outDir;
+      outDir = resolve(config.root, config.build.outDir);
     },
     closeBundle: { order: "post", sequential: true, handler: write },
   };
