@@ -76,7 +76,9 @@ export const createStatementGuard = (
   };
   const create = (name: string, onTable?: string | null): boolean => {
     changesSchema = true;
-    if (isInternalName(name) && !name.startsWith("sqlite_autoindex_")) return refuseInternal(name);
+    // SQLite makes these two by itself, and lets nobody else use such names.
+    const isSqlites = name.startsWith("sqlite_autoindex_") || schemaTables.test(name);
+    if (isInternalName(name) && !isSqlites) return refuseInternal(name);
     if (onTable != null && isInternalName(onTable)) return refuseInternal(onTable);
     return true;
   };

@@ -1,13 +1,23 @@
-/** The two builds of cr-sqlite that `@vlcn.io/wa-sqlite` ships without types. */
+/** The parts of `@vlcn.io/wa-sqlite` that Ledger uses; the package ships no types for them. */
 
 declare module "@vlcn.io/wa-sqlite/dist/crsqlite-sync.mjs" {
-  import type { EngineModule, EngineModuleOptions } from "./engine-module.ts";
-  const load: (options?: EngineModuleOptions) => Promise<EngineModule>;
+  const load: (
+    options?: import("./engine-module.ts").EngineModuleOptions,
+  ) => Promise<import("./engine-module.ts").EngineModule>;
   export default load;
 }
 
 declare module "@vlcn.io/wa-sqlite/dist/crsqlite.mjs" {
-  import type { EngineModule, EngineModuleOptions } from "./engine-module.ts";
-  const load: (options?: EngineModuleOptions) => Promise<EngineModule>;
+  const load: (
+    options?: import("./engine-module.ts").EngineModuleOptions,
+  ) => Promise<import("./engine-module.ts").EngineModule>;
   export default load;
+}
+
+declare module "@vlcn.io/wa-sqlite/src/examples/IDBBatchAtomicVFS.js" {
+  export type IDBBatchAtomicVFS = import("./vfs.ts").Vfs & { close(): Promise<void> };
+  export const IDBBatchAtomicVFS: new (
+    idbDatabaseName: string,
+    options: { readonly durability: "default" | "strict" | "relaxed" },
+  ) => IDBBatchAtomicVFS;
 }

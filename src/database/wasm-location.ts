@@ -8,6 +8,7 @@
 
 import { LedgerError } from "../common/errors.ts";
 import { createAsyncEngine, createSyncEngine, type Engine, type EngineModuleOptions } from "./engine-module.ts";
+import { isNode, nodeModule } from "./node-platform.ts";
 
 export type EngineBuild = "sync" | "async";
 
@@ -15,18 +16,6 @@ const wasmNames = { sync: "crsqlite-sync.wasm", async: "crsqlite.wasm" } as cons
 
 const wasmUrlOf = (build: EngineBuild, wasmUrl: string): string =>
   build === "sync" ? wasmUrl : new URL(wasmNames.async, new URL(wasmUrl, globalThis.location?.href)).href;
-
-/** Node's modules without an import that a bundler for browsers would see. */
-const nodeModule = <Name extends "node:fs" | "node:module" | "node:url">(
-  name: Name,
-): Name extends "node:fs"
-  ? typeof import("node:fs")
-  : Name extends "node:module"
-    ? typeof import("node:module")
-    : typeof import("node:url") => process.getBuiltinModule(name) as never;
-
-export const isNode = (): boolean =>
-  typeof process !== "undefined" && typeof process.versions?.node === "string" && typeof window === "undefined";
 
 const wasmPathInNode = (build: EngineBuild, wasmUrl: string | undefined): string => {
   const { fileURLToPath } = nodeModule("node:url");

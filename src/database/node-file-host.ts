@@ -1,0 +1,89 @@
+/** A database in plain SQLite files of a directory, for Node. Loaded by dynamic import only. */
+
+import type { EngineHost } from "./engine-host.ts";
+import { takeLockFile } from "./node-lock-file.ts";
+import { nodeModule } from "./node-platform.ts";
+import { openSqlite } from "./sqlite-connection.ts";
+import { createSyncVfs, type VfsDirectory, type VfsFile } from "./vfs.ts";
+import { loadEngine } from "./wasm-location.ts";
+
+const vfsName = "ledger-node-file";
+
+const openNodeFile = (path: string, flags: string): VfsFile => {
+  const fs = nodeModule("node:fs");
+  const descriptor = fs.openSync(path, flags);
+  return {
+    read: (into, offset) => {
+      let count = 0;
+      while (count < into.length) {
+        const read = fs.readSync(descriptor, into, count, into.length - count, offset + count);
+        if (read === 0) break;
+        count += read;
+      }
+      return count;
+    },
+    write: (from, offset) => {
+      let count = 0;
+      while (count < from.length) {
+        count += fs.writeSync(descriptor, from, count, from.length - count, offset + count);
+      }
+    },
+    truncate: (size) => fs.ftruncateSync(descriptor, size),
+    size: () => fs.fstatSync(descriptor).size,
+    sync: () => fs.fsyncSync(descriptor),
+    close: () => fs.closeSync(descriptor),
+  };
+};
+
+const createNodeDirectory = (directory: string): VfsDirectory => {
+  const fs = nodeModule("node:fs");
+  const path = nodeModule("node:path");
+  const pathOf = (name: string): string => path.join(directory, path.basename(name));
+  /** A file that was created or deleted is so for good only when its directory is synced. Windows cannot and need not. */
+  const syncDirectory = (): void => {
+    if (process.platform === "win32") return;
+    const descriptor = fs.openSync(directory, "r");
+    try {
+      fs.fsyncSync(descriptor);
+    } finally {
+      fs.closeSync(descriptor);
+    }
+  };
+  return {
+    exists: (name) => fs.existsSync(pathOf(name)),
+    open: (name, create) => {
+      const file = pathOf(name);
+      if (fs.existsSync(file)) return openNodeFile(file, "r+");
+      if (!create) return undefined;
+      const created = openNodeFile(file, "w+");
+      syncDirectory();
+      return created;
+    },
+    delete: (name) => {
+      fs.rmSync(pathOf(name), { force: true });
+      syncDirectory();
+    },
+  };
+};
+
+/** Any text as a file name: letters, digits, dot, minus and underscore stay, the rest is percent-encoded. */
+export const databaseNameToFileName = (name: string): string =>
+  encodeURIComponent(name).replace(/[!'()*~]|^\./g, (sign) => `%${sign.charCodeAt(0).toString(16).padStart(2, "0")}`);
+
+/** @throws LedgerError LEDGER_STORAGE_BUSY when another process, or this one, has the database open */
+export const openNodeFileHost = async (name: string, directory: string, wasmUrl?: string): Promise<EngineHost> => {
+  const fs = nodeModule("node:fs");
+  fs.mkdirSync(directory, { recursive: true });
+  const fileName = `${databaseNameToFileName(name)}.db`;
+  const giveUpLock = takeLockFile(nodeModule("node:path").join(directory, `${fileName}.lock`));
+  return {
+    storage: "file",
+    openConnection: async () => {
+      const engine = await loadEngine("sync", wasmUrl);
+      const vfs = createSyncVfs({ name: vfsName, directory: createNodeDirectory(directory) });
+      engine.module.registerVFS(vfs, false);
+      return openSqlite({ engine, fileName, vfs: vfsName });
+    },
+    release: async () => giveUpLock(),
+  };
+};

@@ -1,0 +1,159 @@
+/**
+ * A database in the origin private file system, on the synchronous engine; needs a dedicated worker.
+ * One OPFS directory per database with two plain files, held open for as long as the database is: the database and its
+ * rollback journal. SQLite asks for no others, because temporary ones live in memory and nothing can be attached.
+ */
+
+import { LedgerError } from "../common/errors.ts";
+import type { Clock } from "../common/clock.ts";
+import { createSystemClock } from "../common/system-clock.ts";
+import type { EngineHost } from "./engine-host.ts";
+import { createMemoryDirectory } from "./memory-directory.ts";
+import { openSqlite } from "./sqlite-connection.ts";
+import { createSyncVfs, type VfsDirectory, type VfsFile } from "./vfs.ts";
+import { loadEngine } from "./wasm-location.ts";
+
+const vfsName = "ledger-opfs";
+const rootDirectory = "ledger";
+const databaseFile = "ledger.db";
+const journalFile = `${databaseFile}-journal`;
+
+/** How long to wait for a worker that is just being torn down to let go of its handles. */
+const retryDelaysMs = [25, 50, 100, 200, 400];
+
+/** OPFS takes no slash and no dot names; any text becomes a name that is at least one character long. */
+const directoryNameOf = (name: string): string => `db-${encodeURIComponent(name)}`;
+
+/** As in https://fs.spec.whatwg.org; TypeScript's DOM library has it for workers only. */
+interface SyncAccessHandle {
+  read(into: Uint8Array, options: { readonly at: number }): number;
+  write(from: Uint8Array, options: { readonly at: number }): number;
+  truncate(size: number): void;
+  getSize(): number;
+  flush(): void;
+  close(): void;
+}
+
+/** Decided by trying: the method's mere presence says nothing in some browsers. */
+const openHandle = (file: FileSystemFileHandle): Promise<SyncAccessHandle> =>
+  (file as unknown as { createSyncAccessHandle(): Promise<SyncAccessHandle> }).createSyncAccessHandle();
+
+const faultName = (fault: unknown): string => (fault instanceof DOMException ? fault.name : "");
+
+/**
+ * Whether OPFS holds a database of this name; false where there is no OPFS. An empty file is none: an attempt that failed for
+ * want of synchronous access leaves one.
+ */
+export const isInOpfs = async (name: string): Promise<boolean> => {
+  let handle: FileSystemFileHandle;
+  try {
+    const root = await navigator.storage.getDirectory();
+    const directory = await (await root.getDirectoryHandle(rootDirectory)).getDirectoryHandle(directoryNameOf(name));
+    handle = await directory.getFileHandle(databaseFile);
+  } catch {
+    return false;
+  }
+  // A file that refuses to be looked at is in use.
+  return handle.getFile().then(
+    (file) => file.size > 0,
+    () => true,
+  );
+};
+
+const openHandleFile = (handle: SyncAccessHandle): VfsFile => ({
+  read: (into, offset) => handle.read(into, { at: offset }),
+  write: (from, offset) => {
+    // Chromium throws when the quota is used up; the specification also allows a short write.
+    const count = handle.write(from, { at: offset });
+    if (count !== from.length) throw new DOMException("short write", "QuotaExceededError");
+  },
+  truncate: (size) => handle.truncate(size),
+  size: () => handle.getSize(),
+  sync: () => handle.flush(),
+  // The handle itself stays open: closing it would let another worker in between two engines.
+  close: () => handle.flush(),
+});
+
+/** A journal of no bytes is none: deleting is truncating, as with journal_mode=truncate. */
+const createHandleDirectory = (handles: ReadonlyMap<string, SyncAccessHandle>): VfsDirectory => {
+  const temporary = createMemoryDirectory();
+  return {
+    exists: (path) => {
+      const handle = handles.get(path);
+      return handle === undefined ? temporary.exists(path) : handle.getSize() > 0;
+    },
+    open: (path, create) => {
+      const handle = handles.get(path);
+      return handle === undefined ? temporary.open(path, create) : openHandleFile(handle);
+    },
+    delete: (path) => {
+      const handle = handles.get(path);
+      if (handle === undefined) return temporary.delete(path);
+      handle.truncate(0);
+      handle.flush();
+    },
+  };
+};
+
+const openHandles = async (name: string): Promise<Map<string, SyncAccessHandle>> => {
+  const root = await navigator.storage.getDirectory();
+  const parent = await root.getDirectoryHandle(rootDirectory, { create: true });
+  const directory = await parent.getDirectoryHandle(directoryNameOf(name), { create: true });
+  const handles = new Map<string, SyncAccessHandle>();
+  try {
+    for (const fileName of [databaseFile, journalFile]) {
+      const file = await directory.getFileHandle(fileName, { create: true });
+      handles.set(fileName, await openHandle(file));
+    }
+  } catch (error) {
+    for (const handle of handles.values()) handle.close();
+    throw error;
+  }
+  return handles;
+};
+
+const openHandlesPatiently = async (name: string, clock: Clock): Promise<Map<string, SyncAccessHandle>> => {
+  // Asked first: trying creates the file.
+  const isThere = await isInOpfs(name);
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await openHandles(name);
+    } catch (cause) {
+      const isHeld = faultName(cause) === "NoModificationAllowedError";
+      const delayMs = retryDelaysMs[attempt];
+      if (isHeld && delayMs !== undefined) {
+        await new Promise<void>((resolve) => clock.setTimer(delayMs, resolve));
+        continue;
+      }
+      if (isHeld) {
+        throw new LedgerError("LEDGER_STORAGE_BUSY", `another tab or worker holds database ${JSON.stringify(name)} open`, { cause });
+      }
+      // With files there, falling down the ladder would show an empty database in their place.
+      if (isThere) {
+        throw new LedgerError("LEDGER_STORAGE_BUSY", `database ${JSON.stringify(name)} is in OPFS and cannot be opened now`, { cause });
+      }
+      throw new LedgerError("LEDGER_STORAGE_UNAVAILABLE", "OPFS with synchronous access cannot be used in this context", { cause });
+    }
+  }
+};
+
+/** @throws LedgerError LEDGER_STORAGE_UNAVAILABLE, LEDGER_STORAGE_BUSY */
+export const openOpfsHost = async (
+  name: string,
+  wasmUrl?: string,
+  clock: Clock = createSystemClock(),
+): Promise<EngineHost> => {
+  const handles = await openHandlesPatiently(name, clock);
+  return {
+    storage: "opfs",
+    openConnection: async () => {
+      const engine = await loadEngine("sync", wasmUrl);
+      const vfs = createSyncVfs({ name: vfsName, directory: createHandleDirectory(handles) });
+      engine.module.registerVFS(vfs, false);
+      return openSqlite({ engine, fileName: databaseFile, vfs: vfsName });
+    },
+    release: async () => {
+      for (const handle of handles.values()) handle.close();
+    },
+  };
+};
