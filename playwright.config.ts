@@ -1,7 +1,7 @@
 /**
  * Browser tests: real browsers, real WebRTC, the real signaling server.
- * `*.spec.ts` runs in Chromium and in Firefox, `*.chromium.spec.ts` in Chromium only, and `*.cross.spec.ts` launches
- * the browsers itself.
+ * `*.spec.ts` runs in Chromium and in Firefox, `*.chromium.spec.ts` in Chromium only, and `*.cross.spec.ts` has
+ * Chromium from its project and launches Firefox itself.
  */
 
 import { defineConfig } from "@playwright/test";
@@ -29,6 +29,10 @@ export default defineConfig({
       testIgnore: [only.chromium, only.cross],
       use: { browserName: "firefox", channel: "moz-firefox", launchOptions: firefoxOptions },
     },
-    { name: "cross", testMatch: only.cross },
+    {
+      name: "cross",
+      testMatch: only.cross,
+      use: { browserName: "chromium", launchOptions: chromiumOptions },
+    },
   ],
 });
