@@ -17,7 +17,7 @@ import type { Database } from "./database.ts";
 import { readQuarantine, takeFromQuarantine } from "./quarantine.ts";
 
 /** Changes of one stretch, about. Larger ones hold up what the app asks for, smaller ones cost more per change. */
-const stretchChanges = 4000;
+const defaultStretchChanges = 4000;
 
 export interface ReadRequest {
   readonly after: number;
@@ -55,8 +55,16 @@ export interface ChangeLog {
   replayQuarantine(): Promise<number>;
 }
 
-/** @param epoch - fresh for this opening of the database */
-export const openChangeLog = async (database: Database, epoch: Epoch): Promise<ChangeLog> => {
+export interface ChangeLogOptions {
+  readonly database: Database;
+  /** Fresh for this opening of the database. */
+  readonly epoch: Epoch;
+  /** Changes of one stretch, about; whole versions always. Default 4,000. */
+  readonly stretchChanges?: number;
+}
+
+export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLog> => {
+  const { database, epoch, stretchChanges = defaultStretchChanges } = options;
   const own = database.siteId;
   const tables = () => [...database.syncedTables.values()];
   const frontierNow = (connection: Connection): Promise<Frontier> => readFrontier(connection, tables(), own);

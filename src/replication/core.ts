@@ -303,9 +303,20 @@ const receivedChanges = (state: CoreState, id: LinkId, link: StreamingLink, chan
   };
 };
 
+/** Whether both ends of the link say that they hold the same, and nothing is on its way that no frontier speaks of. */
+const isIdleWith = (state: CoreState, link: LinkState): link is StreamingLink =>
+  link.phase === "streaming" &&
+  !link.reading &&
+  !link.behind &&
+  covers(link.held, state.frontier) &&
+  covers(state.frontier, link.held) &&
+  ![...state.links.values()].some((other) => other.phase === "streaming" && other.partial);
+
 /** Compares when both digests of one frontier are there; reports, and offers everything once more when they differ. */
 const compareDigests = (state: CoreState, id: LinkId, link: StreamingLink): Step => {
-  if (state.digest === undefined || link.peerDigest === undefined) return { state: withLink(state, id, link), effects: [] };
+  if (state.digest === undefined || link.peerDigest === undefined || !isIdleWith(state, link)) {
+    return { state: withLink(state, id, link), effects: [] };
+  }
   const agrees = digestsAgree(state.digest, link.peerDigest);
   const report: Effect = { type: "report-digest", peer: link.peer, agrees };
   if (agrees || link.repair !== "none") return { state: withLink(state, id, link), effects: [report] };
@@ -430,13 +441,6 @@ const elapsedProgress = (state: CoreState): Step =>
       effects: [{ type: "send", link: id, message: { type: "progress", frontier: news } }],
     };
   });
-
-const isIdleWith = (state: CoreState, link: LinkState): link is StreamingLink =>
-  link.phase === "streaming" &&
-  !link.reading &&
-  !link.behind &&
-  covers(link.held, state.frontier) &&
-  covers(state.frontier, link.held);
 
 const elapsedDigest = (state: CoreState): Step => {
   const asked = [...state.links.values()].some((link) => isIdleWith(state, link) && link.sentDigest === undefined);

@@ -1,0 +1,20 @@
+import { expect, test } from "vitest";
+import { simulate } from "./simulation.ts";
+
+const histories = Number(process.env["LEDGER_SIM_SEEDS"] ?? 150);
+const firstSeed = Number(process.env["LEDGER_SIM_FIRST_SEED"] ?? 1);
+
+test(`converges in ${histories} random histories`, { timeout: 600_000 }, async () => {
+  const failures: string[] = [];
+  for (let seed = firstSeed; seed < firstSeed + histories; seed += 1) {
+    const replicas = 2 + (seed % 3);
+    const run = simulate({ seed, replicas, events: 60 }).then((report) => {
+      if (report.disagreements > 0) throw new Error(`${report.disagreements} digests disagreed`);
+    });
+    await run.catch((error: unknown) => {
+      failures.push(`seed ${seed} (${replicas} replicas): ${error instanceof Error ? error.message : String(error)}`);
+    });
+  }
+
+  expect(failures.map((failure) => failure.slice(0, 2_000))).toEqual([]);
+});
