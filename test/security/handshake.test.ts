@@ -1,11 +1,13 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { createSystemRandom } from "../../src/common/random.ts";
-import type { Epoch, SiteId } from "../../src/common/ids.ts";
+import type { Epoch, LinkId, SiteId } from "../../src/common/ids.ts";
 import { deriveRoomKeys } from "../../src/security/derive-room-keys.ts";
 import { authenticate, type AuthenticateOptions, type HandshakeRole } from "../../src/security/handshake.ts";
 import { encodeAccepted, encodeHello, encodeProof } from "../../src/security/handshake-message.ts";
 import type { RoomKeys } from "../../src/security/room-keys.ts";
+import { createLink } from "../../src/transport/channel-link.ts";
 import type { Channel } from "../../src/transport/channel.ts";
+import { createMemoryNetwork } from "../../src/transport/memory-network.ts";
 import { createChannelPair } from "../support/channel-pair.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 
@@ -240,6 +242,23 @@ describe("authenticate", () => {
 });
 
 describe("the channel behind the handshake", () => {
+  it("carries a link over the memory network", async () => {
+    const pair = createMemoryNetwork().connect();
+    const [atAlice, atBob] = await Promise.all([start(pair.alice, "initiator"), start(pair.bob, "responder")]);
+    if (!atAlice.ok || !atBob.ok) throw new Error("honest handshake failed");
+    const clock = createFakeClock();
+    const toBob = createLink(atAlice.value.channel, { id: 1 as LinkId, peer: atAlice.value, clock });
+    const toAlice = createLink(atBob.value.channel, { id: 2 as LinkId, peer: atBob.value, clock });
+    const frame = new Promise<Uint8Array>((resolve) => toAlice.on("frame", resolve));
+    const closed = new Promise<string>((resolve) => toAlice.on("close", resolve));
+
+    toBob.send(new Uint8Array(100_000).fill(7));
+
+    expect(await frame).toEqual(new Uint8Array(100_000).fill(7));
+    toBob.close("done");
+    await closed;
+  });
+
   it("delivers what the peer sent before anyone listened, in order, then what follows", async () => {
     const pair = createChannelPair();
     const atAlice = start(pair.alice, "initiator");
