@@ -30,11 +30,8 @@ const bugs: Readonly<Record<string, StepFunction>> = {
     mapEffects(coreStep(state, input), (effect) =>
       effect.type === "set-timer" && effect.timer === "relay" ? [] : [effect],
     ),
-  "forgets a commit during a read": (state, input) => {
-    const step = coreStep(state, input);
-    if (input.type !== "committed") return step;
-    return { ...step, state: mapStreaming(step.state, (link) => (link.reading ? { ...link, behind: false } : link)) };
-  },
+  "offers own writes only when a link opens": (state, input) =>
+    input.type === "committed" ? { state, effects: [] } : coreStep(state, input),
   "stops after the first stretch": (state, input: Input) =>
     coreStep(state, input.type === "read" ? { ...input, stretch: { ...input.stretch, complete: true } } : input),
   "sends what the peer is known to hold": (state, input) =>

@@ -44,6 +44,8 @@ interface Replica {
   hasTable: boolean;
   /** Orders to the database, carried out in order. */
   readonly work: (() => Promise<Input | undefined>)[];
+  /** What the database brought about and the core has not heard yet, in order. */
+  readonly facts: Input[];
   readonly timers: Set<TimerName>;
 }
 
@@ -100,7 +102,7 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
     const database = await openDatabase({ name: `simulation-${index}`, ladder: ["memory"] });
     const log = await openChangeLog({ database, epoch: newEpoch(), stretchChanges });
     const core = createCoreState(database.siteId);
-    const replica: Replica = { index, database, log, core, hasTable: false, work: [], timers: new Set() };
+    const replica: Replica = { index, database, log, core, hasTable: false, work: [], facts: [], timers: new Set() };
     if (hasTable) await createTable(replica);
     return replica;
   };
@@ -209,7 +211,7 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
       }
     });
     await replica.database.exec({ sql: statements.join(";\n") });
-    feed(replica, { type: "committed" });
+    replica.facts.push({ type: "committed" });
   };
 
   /** The process ends between two orders and starts again on the same database. */
@@ -222,6 +224,7 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
       }
     }
     replica.work.length = 0;
+    replica.facts.length = 0;
     replica.timers.clear();
     replica.log = await openChangeLog({ database: replica.database, epoch: newEpoch(), stretchChanges });
     replica.core = createCoreState(replica.database.siteId);
@@ -229,12 +232,12 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
 
   const runWork = async (replica: Replica): Promise<void> => {
     const input = await (replica.work.shift() as () => Promise<Input | undefined>)();
-    if (input !== undefined) feed(replica, input);
+    if (input !== undefined) replica.facts.push(input);
   };
 
   const learnTable = async (replica: Replica): Promise<void> => {
     await createTable(replica);
-    if ((await replica.log.replayQuarantine()) > 0) feed(replica, { type: "committed" });
+    if ((await replica.log.replayQuarantine()) > 0) replica.facts.push({ type: "committed" });
   };
 
   /** What can happen next besides the arbitrary: messages, orders, timers, and ends that notice a dead link. */
@@ -249,6 +252,7 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
     }
     for (const replica of replicas) {
       if (replica.work.length > 0) events.push(() => runWork(replica));
+      if (replica.facts.length > 0) events.push(() => feed(replica, replica.facts.shift() as Input));
       for (const timer of replica.timers) {
         events.push(() => {
           replica.timers.delete(timer);
