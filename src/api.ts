@@ -82,6 +82,11 @@ export interface LedgerStatus {
   readonly storage?: StorageKind;
   /** Whether this tab owns the database (`leader`) or reaches it through another tab (`follower`). Absent until open. */
   readonly role?: "leader" | "follower";
+  /**
+   * `unresponsive`: the tab that owns the database has not answered for four seconds; calls wait until it does, or until
+   * it is closed and another tab takes over. Absent until open.
+   */
+  readonly leader?: "responding" | "unresponsive";
   readonly signaling: "off" | "connecting" | "connected" | "reconnecting";
   readonly peers: readonly PeerStatus[];
   /** Absent until open. */

@@ -17,6 +17,7 @@ export type HostEvent = {
 export interface HostSnapshot extends Omit<LedgerStatus, "state"> {
   readonly storage: StorageKind;
   readonly role: "leader" | "follower";
+  readonly leader: "responding" | "unresponsive";
   readonly nodeId: SiteId;
 }
 

@@ -64,6 +64,7 @@ export const createLeaderHost = ({
   const look = (): HostSnapshot => ({
     storage: replica.storage,
     role: "leader",
+    leader: "responding",
     nodeId: replica.siteId,
     version: replica.version,
     signaling: membership?.signaling ?? "off",

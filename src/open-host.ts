@@ -1,31 +1,79 @@
-/** Chooses and opens the Host of this platform: a worker's replica in browsers, one in the same thread elsewhere. */
+/**
+ * Chooses and opens the Host of this platform. In a browser the tabs of an origin share one replica per `dbName`, in the
+ * worker of the tab that leads. Not shared, but opened for this Ledger alone, is a database
+ * - with `storage: "memory"`, which asks for one that nobody else sees,
+ * - where there are no Web Locks: in Node, in pages that are not secure, in browsers of before 2022.
+ */
 
-import { createSilentLogger } from "./common/logger.ts";
-import { createSystemRandom } from "./common/random.ts";
+import type { Clock } from "./common/clock.ts";
+import { createSilentLogger, type Logger } from "./common/logger.ts";
+import { createSystemRandom, type Random } from "./common/random.ts";
 import { createSystemClock } from "./common/system-clock.ts";
+import type { StorageKind } from "./database/database.ts";
 import type { Host } from "./host.ts";
 import { createLeaderHost } from "./leader-host.ts";
 import type { ResolvedOptions } from "./options.ts";
 import type { Replica, ReplicaOptions } from "./replica.ts";
 import { openReplicaInWorker } from "./replica-client.ts";
 import { deriveRoomKeys } from "./security/derive-room-keys.ts";
+import { createBroadcastChannels } from "./tabs/broadcast-channels.ts";
+import { createPageLifecycle } from "./tabs/page-lifecycle.ts";
+import { openTabHost } from "./tabs/tab-host.ts";
+import { createWebLocks } from "./tabs/web-locks.ts";
 import { createWebNetwork } from "./web-network.ts";
 import { startReplicaWorker } from "./worker-endpoint.ts";
 
+interface Platform {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
 export const openHost = async (options: ResolvedOptions): Promise<Host> => {
-  const platform = {
+  const platform: Platform = {
     clock: createSystemClock(),
     random: createSystemRandom(),
     logger: options.logger ?? createSilentLogger(),
   };
+  const locks = sharedLocks(options);
+  if (locks === undefined) return openLeader(options, platform, options.storageLadder, new AbortController().signal);
+  return openTabHost({
+    ...platform,
+    dbName: options.dbName,
+    locks: createWebLocks(locks),
+    channels: createBroadcastChannels(),
+    lifecycle: createPageLifecycle(),
+    openLeader: (known, signal) => openLeader(options, platform, ladderAfter(options.storageLadder, known), signal),
+  });
+};
+
+/** Undefined when the database is this Ledger's alone. */
+const sharedLocks = ({ storageLadder }: ResolvedOptions): LockManager | undefined => {
+  if (storageLadder.every((kind) => kind === "memory")) return undefined;
+  if (typeof Worker === "undefined" || typeof BroadcastChannel === "undefined") return undefined;
+  return navigator.locks as LockManager | undefined; // Missing in pages that are not secure.
+};
+
+/** A database that is known to be somewhere is opened there or not at all; one in memory went with its leader. */
+const ladderAfter = (ladder: readonly StorageKind[], known: StorageKind | undefined): readonly StorageKind[] =>
+  known === undefined || known === "memory" ? ladder : [known];
+
+/** @param signal - aborted: ends the replica at once, without finishing anything */
+const openLeader = async (
+  options: ResolvedOptions,
+  platform: Platform,
+  ladder: readonly StorageKind[],
+  signal: AbortSignal,
+): Promise<Host> => {
+  signal.throwIfAborted();
   const replicaOptions: ReplicaOptions = {
     name: options.dbName,
-    ladder: options.storageLadder,
+    ladder,
     directory: options.directory,
     relayDelayMs: options.relayDelayMs,
     ...(options.wasmUrl === undefined ? {} : { wasmUrl: new URL(options.wasmUrl, baseUrl()).href }),
   };
-  const replica = await openReplicaHere(replicaOptions, options, platform);
+  const replica = await openReplicaHere(replicaOptions, options, platform, signal);
   return createLeaderHost({
     ...platform,
     replica,
@@ -38,10 +86,13 @@ export const openHost = async (options: ResolvedOptions): Promise<Host> => {
 const openReplicaHere = async (
   replicaOptions: ReplicaOptions,
   options: ResolvedOptions,
-  platform: Parameters<typeof createWebNetwork>[0],
+  platform: Platform,
+  signal: AbortSignal,
 ): Promise<Replica> => {
   if (typeof Worker !== "undefined") {
-    return openReplicaInWorker(startReplicaWorker(options.workerUrl), replicaOptions, options.logger);
+    const worker = startReplicaWorker(options.workerUrl);
+    signal.addEventListener("abort", () => worker.terminate());
+    return openReplicaInWorker(worker, replicaOptions, options.logger);
   }
   // Only here, so that a page's bundle does not carry the engine beside the worker's.
   const { openReplica } = await import("./replica.ts");

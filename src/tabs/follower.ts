@@ -1,0 +1,150 @@
+/**
+ * A tab that does not lead: finds the tab that does, follows it over a line, and notices when it is gone or silent.
+ * 1. Follows one leader at a time, over a line made for it: what an earlier one still says reaches nobody.
+ * 2. Tells `lost` before anything else once the leader it followed is gone, however it went.
+ */
+
+import type { Clock } from "../common/clock.ts";
+import { LedgerError } from "../common/errors.ts";
+import type { HostEvent, HostSnapshot } from "../host.ts";
+import { openLeaderLine, type LeaderLine } from "./leader-line.ts";
+import { createLeaderLiveness, type LeaderState } from "./leader-liveness.ts";
+import type { Locks } from "./locks.ts";
+import type { TabChannels } from "./tab-channel.ts";
+import { tabsVersion, type RoomChoice, type TabId, type TabNames, type TabNotice } from "./tab-message.ts";
+
+export interface FollowerListener {
+  following(line: LeaderLine, snapshot: HostSnapshot, room: RoomChoice | undefined): void;
+  /** The leader is gone; another one comes. */
+  lost(): void;
+  /** The present leader cannot be followed, but perhaps the next. */
+  failed(error: LedgerError): void;
+  livenessChanged(state: LeaderState): void;
+  snapshotChanged(snapshot: HostSnapshot): void;
+  happened(event: HostEvent): void;
+  /** The room that the replica is meant to be in has changed. */
+  roomChanged(room: RoomChoice | undefined): void;
+}
+
+export interface Follower {
+  readonly liveness: LeaderState;
+  /** Looks for a leader. */
+  start(): void;
+  noticed(notice: Extract<TabNotice, { type: "leader" }>): void;
+  /** Follows nobody any more; tells `lost` when it did. Idempotent; start() works again. */
+  stop(): void;
+}
+
+export interface FollowerOptions {
+  readonly tab: TabId;
+  readonly names: TabNames;
+  readonly locks: Locks;
+  readonly channels: TabChannels;
+  readonly clock: Clock;
+  readonly announce: (notice: TabNotice) => void;
+  readonly listener: FollowerListener;
+}
+
+type State =
+  | { readonly name: "idle" }
+  /** Has asked over `line` to join. */
+  | { readonly name: "seeking"; readonly line: LeaderLine }
+  | { readonly name: "following"; readonly leader: TabId; readonly line: LeaderLine; readonly watching: AbortController }
+  /** `leader` speaks another version. */
+  | { readonly name: "stranded"; readonly leader: TabId };
+
+export const createFollower = ({
+  tab,
+  names,
+  locks,
+  channels,
+  clock,
+  announce,
+  listener,
+}: FollowerOptions): Follower => {
+  let state: State = { name: "idle" };
+  let nextLine = 1;
+
+  const liveness = createLeaderLiveness({
+    clock,
+    ask: () => {
+      if (state.name === "following") state.line.ping();
+      else if (state.name === "seeking") join();
+    },
+    onChange: (leader) => listener.livenessChanged(leader),
+  });
+
+  /** Keeps 1. */
+  const become = (next: State): void => {
+    const before = state;
+    state = next;
+    if (before.name === "following") before.watching.abort();
+    if (before.name === "seeking" || before.name === "following") {
+      if (next.name !== "following" || next.line !== before.line) before.line.close();
+    }
+    // Keeps 2.
+    if (before.name === "following") listener.lost();
+  };
+
+  const join = (): void => {
+    const id = `${tab}:${nextLine}`;
+    nextLine += 1;
+    const line = openLeaderLine(channels.open(names.line(id)), {
+      welcomed: (leader, snapshot, room) => welcomed(line, leader, snapshot, room),
+      heard: liveness.heard,
+      snapshotChanged: listener.snapshotChanged,
+      happened: listener.happened,
+      roomChanged: listener.roomChanged,
+    });
+    become({ name: "seeking", line });
+    announce({ type: "join", tabsVersion, tab, line: id });
+  };
+
+  const welcomed = (line: LeaderLine, leader: TabId, snapshot: HostSnapshot, room: RoomChoice | undefined): void => {
+    const watching = new AbortController();
+    become({ name: "following", leader, line, watching });
+    listener.following(line, snapshot, room);
+    locks.acquire(names.tabLock(leader), "shared", watching.signal).then(
+      (release) => {
+        release();
+        if (!watching.signal.aborted) seek();
+      },
+      () => {}, // No longer followed.
+    );
+  };
+
+  const seek = (): void => {
+    join();
+    liveness.start();
+  };
+
+  const noticed: Follower["noticed"] = (notice) => {
+    if (state.name === "idle") return;
+    if ((state.name === "following" || state.name === "stranded") && state.leader === notice.tab) return;
+    if (notice.tabsVersion !== tabsVersion) {
+      become({ name: "stranded", leader: notice.tab });
+      liveness.stop();
+      return listener.failed(versionMismatch());
+    }
+    if (notice.state === "open") seek();
+    else liveness.heard();
+  };
+
+  return {
+    get liveness() {
+      return liveness.state;
+    },
+    start: seek,
+    noticed,
+    stop: () => {
+      liveness.stop();
+      become({ name: "idle" });
+    },
+  };
+};
+
+const versionMismatch = (): LedgerError =>
+  new LedgerError(
+    "LEDGER_VERSION_MISMATCH",
+    "another tab runs a different version of Ledger on this database; close or reload the other tabs",
+  );

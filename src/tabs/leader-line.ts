@@ -1,0 +1,76 @@
+/** A following tab's side of its line to the leader. Says nothing about who leads or whether that tab still lives. */
+
+import { errorFromWire } from "../common/errors.ts";
+import type { HostEvent, HostSnapshot } from "../host.ts";
+import type { TabChannel } from "./tab-channel.ts";
+import type { FollowerMessage, HostRequest, LeaderMessage, Outcome, RoomChoice, TabId } from "./tab-message.ts";
+import { eventFromWire } from "./wire-event.ts";
+
+export interface LeaderLine {
+  /** Stays unanswered when the leader goes. @throws DOMException DataCloneError */
+  ask(request: HostRequest): Promise<Outcome>;
+  ping(): void;
+  /** Tells the leader that this tab leaves. Idempotent. */
+  close(): void;
+}
+
+export interface LeaderLineListener {
+  welcomed(leader: TabId, snapshot: HostSnapshot, room: RoomChoice | undefined): void;
+  snapshotChanged(snapshot: HostSnapshot): void;
+  happened(event: HostEvent): void;
+  roomChanged(room: RoomChoice | undefined): void;
+  /** Something arrived, whatever it was. Called before the others. */
+  heard(): void;
+}
+
+export const openLeaderLine = (channel: TabChannel, listener: LeaderLineListener): LeaderLine => {
+  const waiting = new Map<number, (outcome: Outcome) => void>();
+  let nextId = 1;
+
+  const settle = (id: number, outcome: Outcome): void => {
+    const resolve = waiting.get(id);
+    waiting.delete(id);
+    resolve?.(outcome);
+  };
+
+  const receive = (message: LeaderMessage): void => {
+    listener.heard();
+    switch (message.type) {
+      case "welcome":
+        return listener.welcomed(message.leader, message.snapshot, message.room);
+      case "answer":
+        return settle(message.id, message);
+      case "refusal":
+        return settle(message.id, { type: "refusal", error: errorFromWire(message.error) });
+      case "unserved":
+        return settle(message.id, message);
+      case "snapshot":
+        return listener.snapshotChanged(message.snapshot);
+      case "event":
+        return listener.happened(eventFromWire(message.event));
+      case "room":
+        return listener.roomChanged(message.room);
+      case "pong":
+        return;
+    }
+  };
+  channel.onMessage((message) => receive(message as LeaderMessage));
+
+  const post = (message: FollowerMessage): void => channel.post(message);
+
+  return {
+    ask: (request) => {
+      const id = nextId;
+      nextId += 1;
+      return new Promise((resolve) => {
+        post({ type: "request", id, request });
+        waiting.set(id, resolve);
+      });
+    },
+    ping: () => post({ type: "ping" }),
+    close: () => {
+      post({ type: "leave" });
+      channel.close();
+    },
+  };
+};

@@ -1,0 +1,177 @@
+/**
+ * The leading tab's side: puts the calls of all tabs to the one Host and tells every tab what happens there. Followers
+ * are told over lines; the tab itself by `onEvent` and `onSnapshot`.
+ */
+
+import { errorToWire, toLedgerError } from "../common/errors.ts";
+import type { Logger } from "../common/logger.ts";
+import type { Host, HostEvent, HostSnapshot } from "../host.ts";
+import type { Locks } from "./locks.ts";
+import { createRoomKeeper } from "./room-keeper.ts";
+import type { TabChannel, TabChannels } from "./tab-channel.ts";
+import type { FollowerMessage, HostRequest, LeaderMessage, Outcome, RoomChoice, TabId, TabNames } from "./tab-message.ts";
+import { eventToWire } from "./wire-event.ts";
+
+export interface TabLeader {
+  readonly snapshot: HostSnapshot;
+  /** Whether something that was asked is not answered yet. */
+  readonly isBusy: boolean;
+  /** Enters the room that the leader before was in; a failure is told as event `error`. */
+  resume(room: RoomChoice): void;
+  /** Never rejects. May stay unanswered when the host is ended by force. */
+  ask(request: HostRequest): Promise<Outcome>;
+  /** Serves the tab over this line, instead of over one that it had before. */
+  accept(tab: TabId, line: string): void;
+  /** Leaves the room with a goodbye, at once; the room stays the one to be entered. */
+  sayGoodbye(): void;
+  /** Answers what was asked so far, refuses the rest as unserved, and closes the host. Never rejects. */
+  close(): Promise<void>;
+  /** Lets go of the followers at once. */
+  end(): void;
+}
+
+export interface TabLeaderOptions {
+  readonly tab: TabId;
+  readonly host: Host;
+  readonly names: TabNames;
+  readonly locks: Locks;
+  readonly channels: TabChannels;
+  readonly logger: Logger;
+  readonly onEvent: (event: HostEvent) => void;
+  readonly onSnapshot: (snapshot: HostSnapshot) => void;
+  /** The room that the replica is meant to be in has changed. */
+  readonly onRoom: (room: RoomChoice | undefined) => void;
+}
+
+interface Follower {
+  readonly channel: TabChannel;
+  post(message: LeaderMessage): void;
+  drop(): void;
+}
+
+export const createTabLeader = (options: TabLeaderOptions): TabLeader => {
+  const { host, names, locks, channels, logger } = options;
+  const followers = new Map<TabId, Follower>();
+  let isClosing = false;
+  let running = 0;
+
+  const tellAll = (message: LeaderMessage): void => {
+    for (const follower of followers.values()) follower.post(message);
+  };
+  const tellEvent = (event: HostEvent): void => {
+    tellAll({ type: "event", event: eventToWire(event) });
+    options.onEvent(event);
+  };
+  host.onSnapshot((snapshot) => {
+    tellAll({ type: "snapshot", snapshot });
+    options.onSnapshot(snapshot);
+  });
+  host.onEvent(tellEvent);
+
+  const keeper = createRoomKeeper({
+    host,
+    onChoice: (room) => {
+      tellAll({ type: "room", room });
+      options.onRoom(room);
+    },
+  });
+
+  const perform = (request: HostRequest): Promise<unknown> => {
+    switch (request.type) {
+      case "exec":
+        return host.exec(request.request);
+      case "enable-sync":
+        return host.enableSync(request.table);
+      case "connect":
+        return keeper.connect(request.room);
+      case "disconnect":
+        return keeper.disconnect();
+    }
+  };
+
+  const ask = async (request: HostRequest): Promise<Outcome> => {
+    if (isClosing) return { type: "unserved" };
+    running += 1;
+    try {
+      return { type: "answer", value: await perform(request) };
+    } catch (error) {
+      // The next leader enters the room that this one was still entering.
+      if (isClosing && request.type === "connect") return { type: "unserved" };
+      return { type: "refusal", error };
+    } finally {
+      running -= 1;
+    }
+  };
+
+  const answer = (follower: Follower, id: number, outcome: Outcome): void => {
+    if (outcome.type === "refusal") follower.post({ type: "refusal", id, error: errorToWire(outcome.error) });
+    else follower.post({ ...outcome, id });
+  };
+
+  const receive = (tab: TabId, follower: Follower, message: FollowerMessage): void => {
+    switch (message.type) {
+      case "request":
+        return void ask(message.request).then((outcome) => answer(follower, message.id, outcome));
+      case "ping":
+        return follower.post({ type: "pong" });
+      case "leave":
+        follower.drop();
+        if (followers.get(tab) === follower) followers.delete(tab);
+    }
+  };
+
+  const accept = (tab: TabId, line: string): void => {
+    followers.get(tab)?.drop();
+    const channel = channels.open(names.line(line));
+    const watching = new AbortController();
+    const follower: Follower = {
+      channel,
+      post: (message) => channel.post(message),
+      drop: () => {
+        watching.abort();
+        channel.close();
+      },
+    };
+    channel.onMessage((message) => receive(tab, follower, message as FollowerMessage));
+    followers.set(tab, follower);
+    follower.post({ type: "welcome", leader: options.tab, snapshot: host.snapshot, room: keeper.choice });
+    logger.debug("a tab follows", { tab });
+
+    // The lock is had when the tab is gone, however it went.
+    locks.acquire(names.tabLock(tab), "shared", watching.signal).then(
+      (release) => {
+        release();
+        receive(tab, follower, { type: "leave" });
+      },
+      () => {}, // Dropped before.
+    );
+  };
+
+  const end = (): void => {
+    for (const follower of followers.values()) follower.drop();
+    followers.clear();
+  };
+
+  return {
+    get snapshot() {
+      return host.snapshot;
+    },
+    get isBusy() {
+      return running > 0;
+    },
+    resume: (room) => {
+      keeper.connect(room).catch((error: unknown) => {
+        if (!isClosing) tellEvent({ name: "error", args: [toLedgerError(error)] });
+      });
+    },
+    ask,
+    accept,
+    sayGoodbye: () => void host.disconnect(),
+    close: async () => {
+      isClosing = true;
+      await host.close();
+      end();
+    },
+    end,
+  };
+};
