@@ -53,7 +53,10 @@ export const adoptDataChannel = (dataChannel: RTCDataChannel, options: DataChann
     events.end(reason);
   };
 
-  dataChannel.addEventListener("message", ({ data: body }: MessageEvent<unknown>) => {
+  dataChannel.addEventListener("message", (event: MessageEvent<unknown>) => {
+    // simple-peer listens as well and would wrap bytes that are a worker's by then. Ours was registered first.
+    event.stopImmediatePropagation();
+    const body = event.data;
     if (closed) return;
     if (!(body instanceof ArrayBuffer)) return close("CHANNEL_NOT_BINARY");
     if (body.byteLength > maxMessageBytes) return close("CHANNEL_MESSAGE_TOO_LARGE");
