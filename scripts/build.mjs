@@ -106,7 +106,9 @@ const emitTypes = () => {
     if (reached.has(file)) return;
     reached.add(file);
     const source = readFileSync(file, "utf8");
-    const rewritten = source.replace(specifier, (_, /** @type {string} */ path) => `"${path.replace(/\.ts$/, ".js")}"`);
+    const rewritten = withLibraries(
+      source.replace(specifier, (_, /** @type {string} */ path) => `"${path.replace(/\.ts$/, ".js")}"`),
+    );
     if (rewritten !== source) writeFileSync(file, rewritten);
     for (const [, path = ""] of rewritten.matchAll(specifier)) {
       const target = resolve(dirname(file), path.replace(/\.js$/, ".d.ts"));
@@ -122,6 +124,15 @@ const emitTypes = () => {
   }
   removeEmptyDirectories(dist);
 };
+
+/**
+ * An app that compiles for ES2022 does not know Symbol.asyncDispose unless the declarations that use it say where it is.
+ * @param {string} declarations
+ */
+const withLibraries = (declarations) =>
+  declarations.includes("Symbol.asyncDispose")
+    ? `/// <reference lib="esnext.disposable" />\n${declarations}`
+    : declarations;
 
 /** @param {string} directory */
 const removeEmptyDirectories = (directory) => {

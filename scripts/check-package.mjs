@@ -15,9 +15,9 @@ const bin = (/** @type {string} */ name) => fileURLToPath(new URL(`../node_modul
 /** Names every kind of thing that an app takes from the types; the checks of details are in test/types. */
 const consumer = `
 import { type ExecResult, Ledger, LedgerError, type LedgerOptions, type SqlValue, uuidv7 } from "ledger";
-import { createMemoryNetwork } from "ledger/testing";
+import { createTestNetwork } from "ledger/testing";
 
-const options: LedgerOptions = { dbName: "app", network: createMemoryNetwork({ random: { bytes: (n) => new Uint8Array(n), unit: () => 0.5 } }) };
+const options: LedgerOptions = { dbName: "app", network: createTestNetwork() };
 export const run = async (): Promise<readonly SqlValue[]> => {
   await using db = new Ledger(options);
   await db.init();
@@ -50,6 +50,7 @@ try {
   console.log(
     run(bin("attw"), [
       tarball,
+      "--no-definitely-typed", // it would ask the registry
       "--profile",
       "esm-only",
       "--format",
@@ -74,7 +75,7 @@ try {
       module,
       moduleResolution,
       target: "es2022",
-      lib: ["es2022", "esnext.disposable", "dom"],
+      lib: ["es2022", "dom"],
       strict: true,
       exactOptionalPropertyTypes: true,
       skipLibCheck: false,
