@@ -40,8 +40,8 @@ const namingPragmas = new Set(
 );
 
 const appFunctions = new Set(["crsql_db_version", "crsql_site_id", "crsql_internal_sync_bit", "crsql_rows_impacted"]);
-/** Statements that write the schema tables as part of their work. */
-const schemaVerbs = new Set(["create", "drop", "alter", "analyze", "reindex", "vacuum"]);
+/** Statements that write the schema tables as part of their work, or only tell how they would. */
+const schemaVerbs = new Set(["create", "drop", "alter", "analyze", "reindex", "vacuum", "explain"]);
 const schemaTables = /^sqlite_(schema|master|temp_schema|temp_master|stat\d|sequence)$/;
 const crsqlTrigger = /__crsql_[a-z]+trig$/;
 

@@ -64,7 +64,7 @@ const checkIndexes = async (connection: Connection, table: string): Promise<void
       refuse("LEDGER_TABLE_UNIQUE", `${table} has a UNIQUE constraint or index beside its key, which two replicas can break together; use a plain index, or make it the primary key`);
     }
     const collations = await connection.all(
-      "select name, coll from pragma_index_xinfo(?) where key = 1 and upper(coll) <> 'BINARY'",
+      "select name, upper(coll) from pragma_index_xinfo(?) where key = 1 and upper(coll) <> 'BINARY'",
       [index],
     );
     for (const [column, collation] of collations) {

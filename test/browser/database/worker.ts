@@ -1,0 +1,81 @@
+/** Runs the Database conformance cases, and writes of the kill test, in a dedicated worker. */
+
+import type { StorageKind } from "../../../src/database/database.ts";
+import { openDatabase } from "../../../src/database/open-database.ts";
+import { casesFor, runCase } from "../../database/database-conformance.ts";
+import { rowsOf } from "../../database/database-case.ts";
+
+/** What the page may ask for; `answer` of {@link WorkerAnswer} is JSON-like. */
+export type WorkerTask =
+  | { readonly type: "run-case"; readonly storage: StorageKind; readonly caseName: string; readonly databaseName: string }
+  /** Inserts row after row and posts its number after each acknowledgement, until the worker is killed. */
+  | { readonly type: "write-for-ever"; readonly storage: StorageKind; readonly databaseName: string }
+  | { readonly type: "inspect"; readonly ladder: readonly StorageKind[]; readonly databaseName: string }
+  | { readonly type: "open"; readonly ladder: readonly StorageKind[]; readonly databaseName: string };
+
+export type WorkerAnswer =
+  | { readonly type: "done"; readonly answer: unknown }
+  | { readonly type: "failed"; readonly message: string }
+  | { readonly type: "acknowledged"; readonly row: number };
+
+const post = (answer: WorkerAnswer): void => self.postMessage(answer);
+
+const writeForEver = async (storage: StorageKind, name: string): Promise<never> => {
+  const database = await openDatabase({ name, ladder: [storage] });
+  await database.exec({ sql: "create table if not exists t (id integer primary key not null, body text)" });
+  await database.enableSync("t");
+  const [[last] = []] = await rowsOf(database, "select coalesce(max(id), 0) from t");
+  for (let row = Number(last) + 1; ; row += 1) {
+    await database.exec({ sql: "insert into t values (?, ?)", params: [row, "x".repeat(500)] });
+    post({ type: "acknowledged", row });
+  }
+};
+
+const inspect = async (ladder: readonly StorageKind[], name: string): Promise<unknown> => {
+  const database = await openDatabase({ name, ladder });
+  const tables = await rowsOf(database, "select count(*) from sqlite_master where name = 't'");
+  const facts = {
+    storage: database.storage,
+    siteId: database.siteId,
+    integrity: (await rowsOf(database, "pragma integrity_check"))[0]?.[0],
+    rows: tables[0]?.[0] === 0 ? 0 : (await rowsOf(database, "select count(*) from t"))[0]?.[0],
+    changes: (await rowsOf(database, "select count(*) from crsql_changes"))[0]?.[0],
+  };
+  await database.close();
+  return facts;
+};
+
+const runNamedCase = async (storage: StorageKind, caseName: string, name: string): Promise<void> => {
+  const underTest = {
+    isPersistent: storage !== "memory",
+    open: (databaseName: string) => openDatabase({ name: databaseName, ladder: [storage] }),
+  };
+  const found = casesFor(underTest).find((databaseCase) => databaseCase.name === caseName);
+  if (found === undefined) throw new Error(`there is no case "${caseName}"`);
+  await runCase(found, underTest, name);
+};
+
+const perform = async (task: WorkerTask): Promise<unknown> => {
+  switch (task.type) {
+    case "run-case":
+      return runNamedCase(task.storage, task.caseName, task.databaseName);
+    case "write-for-ever":
+      return writeForEver(task.storage, task.databaseName);
+    case "inspect":
+      return inspect(task.ladder, task.databaseName);
+    case "open": {
+      const { storage } = await openDatabase({ name: task.databaseName, ladder: task.ladder });
+      return storage;
+    }
+  }
+};
+
+self.onmessage = ({ data }: MessageEvent<WorkerTask>) => {
+  perform(data).then(
+    (answer) => post({ type: "done", answer }),
+    (error: unknown) => {
+      const code = (error as { readonly code?: string }).code ?? "";
+      post({ type: "failed", message: `${code} ${error instanceof Error ? (error.stack ?? error.message) : String(error)} ${String((error as Error).cause ?? "")}` });
+    },
+  );
+};
