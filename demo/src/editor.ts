@@ -18,7 +18,7 @@ export interface Editor {
 
 export interface EditorOptions {
   readonly store: NotesStore;
-  readonly onDelete: (note: Note) => void;
+  readonly onDelete: (id: string) => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -120,9 +120,7 @@ export const createEditor = ({ store, onDelete, onError }: EditorOptions): Edito
   setInterval(showMeta, 20_000);
   find("bring-back", HTMLButtonElement).addEventListener("click", () => void bringBack());
   find("delete-note", HTMLButtonElement).addEventListener("click", () => {
-    if (opened === undefined) return;
-    flush();
-    onDelete({ ...opened, title: title.value, body: body.value });
+    if (opened !== undefined) onDelete(opened.id);
   });
   title.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.isComposing) return;

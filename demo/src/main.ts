@@ -43,12 +43,13 @@ const showNotes = (store: NotesStore, notices: Notices, announcer: Announcer): v
     editor.focusTitle();
   };
 
-  const deleteNote = async (note: Note): Promise<void> => {
-    const next = list.neighborOf(note.id);
-    if (editor.openId() === note.id) open(panes.isNarrow() ? undefined : next);
-    await store.remove(note.id);
-    panes.show("list");
+  const deleteNote = async (id: string): Promise<void> => {
+    const next = list.neighborOf(id);
+    if (editor.openId() === id) open(panes.isNarrow() ? undefined : next);
+    const note = await store.remove(id);
+    panes.back();
     if (!list.focus(next?.id)) find("new-note", HTMLButtonElement).focus();
+    if (note === undefined) return;
     toasts.show(`Deleted “${titleOf(note)}”`, {
       label: "Undo",
       run: () => void undoDelete(note).catch(notices.showError),
@@ -62,7 +63,7 @@ const showNotes = (store: NotesStore, notices: Notices, announcer: Announcer): v
     announcer.say(`“${titleOf(note)}” is back.`);
   };
 
-  const startDelete = (note: Note): void => void deleteNote(note).catch(notices.showError);
+  const startDelete = (id: string): void => void deleteNote(id).catch(notices.showError);
   const startNew = (): void => void createNote().catch(notices.showError);
 
   const editor = createEditor({ store, onDelete: startDelete, onError: notices.showError });

@@ -22,7 +22,7 @@ export interface NotesListOptions {
   readonly store: NotesStore;
   /** A person chose a note; `walking` when by arrow key, so that the focus should stay in the list. */
   readonly onOpen: (note: Note, walking: boolean) => void;
-  readonly onDelete: (note: Note) => void;
+  readonly onDelete: (id: string) => void;
 }
 
 interface Entry {
@@ -138,7 +138,7 @@ export const createNotesList = ({ store, onOpen, onDelete }: NotesListOptions): 
   list.addEventListener("keydown", (event) => {
     const note = noteOf(event);
     if (note === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "Delete") return onDelete(note);
+    if (event.key === "Delete") return onDelete(note.id);
     walk(event, shown.indexOf(note));
   });
   search.addEventListener("input", render);

@@ -35,7 +35,8 @@ export interface NotesStore {
   create(): Promise<Note>;
   /** @returns false when the note is gone */
   write(id: string, field: NoteField, text: string): Promise<boolean>;
-  remove(id: string): Promise<void>;
+  /** @returns the note as it was, for bringing it back; undefined when it was gone already */
+  remove(id: string): Promise<Note | undefined>;
   /** Brings a deleted note back under its old id. */
   restore(note: Note): Promise<void>;
   onUpdate(listener: (update: NotesUpdate) => void): void;
@@ -56,7 +57,9 @@ const schema = `CREATE TABLE IF NOT EXISTS notes (
   created_at INTEGER NOT NULL DEFAULT 0,
   updated_at INTEGER NOT NULL DEFAULT 0
 )`;
-const selectAll = "SELECT id, title, body, created_at, updated_at FROM notes ORDER BY updated_at DESC, id DESC";
+const select = "SELECT id, title, body, created_at, updated_at FROM notes";
+const selectAll = `${select} ORDER BY updated_at DESC, id DESC`;
+const selectOne = `${select} WHERE id = ?`;
 const insert = "INSERT INTO notes (id, title, body, created_at, updated_at) VALUES (?, ?, ?, ?, ?)";
 const update: Record<NoteField, string> = {
   title: "UPDATE notes SET title = ?, updated_at = ? WHERE id = ?",
@@ -81,7 +84,7 @@ export const openNotesStore = async (ledger: Ledger, onError: (error: unknown) =
   let notesById: ReadonlyMap<string, Note> = new Map();
   let from = new Set<string>();
   let writtenHere = new Set<string>();
-  let reading = false;
+  let reading: Promise<void> | undefined;
   let stale = false;
 
   const readOnce = async (): Promise<void> => {
@@ -94,11 +97,7 @@ export const openNotesStore = async (ledger: Ledger, onError: (error: unknown) =
     for (const listener of listeners) listener({ notes, previous, ...news });
   };
 
-  /** Reads until nothing has changed meanwhile; many changes at once cost one or two readings. */
-  const refresh = async (): Promise<void> => {
-    stale = true;
-    if (reading) return;
-    reading = true;
+  const readWhileStale = async (): Promise<void> => {
     try {
       while (stale) {
         stale = false;
@@ -106,9 +105,16 @@ export const openNotesStore = async (ledger: Ledger, onError: (error: unknown) =
       }
     } catch (error) {
       onError(error);
-    } finally {
-      reading = false;
     }
+  };
+
+  /** Done when what is stored now is shown; many changes at once cost one or two readings. */
+  const refresh = (): Promise<void> => {
+    stale = true;
+    reading ??= readWhileStale().finally(() => {
+      reading = undefined;
+    });
+    return reading;
   };
 
   const insertNote = async (note: Note): Promise<void> => {
@@ -143,8 +149,10 @@ export const openNotesStore = async (ledger: Ledger, onError: (error: unknown) =
     },
     remove: async (id) => {
       writtenHere.add(id);
+      const row = await ledger.get<NoteRow>(selectOne, [id]);
       await ledger.exec("DELETE FROM notes WHERE id = ?", [id]);
       await refresh();
+      return row === undefined ? undefined : rowToNote(row);
     },
     restore: insertNote,
     onUpdate: (listener) => void listeners.push(listener),
