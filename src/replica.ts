@@ -12,7 +12,7 @@ import type { Random } from "./common/random.ts";
 import { openChangeLog } from "./database/change-log.ts";
 import type { Commit, DatabaseOptions, ExecRequest, ExecResult, StorageKind } from "./database/database.ts";
 import { openDatabase } from "./database/open-database.ts";
-import { defaultDelays } from "./replication/core.ts";
+import { defaultDelays } from "./replication/core-state.ts";
 import { createReplicator, type PeerProgress } from "./replicator.ts";
 import type { Link } from "./transport/link.ts";
 

@@ -14,7 +14,15 @@ import type { ChangeLog } from "./database/change-log.ts";
 import type { Database } from "./database/database.ts";
 import { createFrameJoiner, messageToFrames } from "./message-frames.ts";
 import { decodeMessage, encodeMessage } from "./replication/codec.ts";
-import { createCoreState, step, type CoreState, type Delays, type Effect, type Input, type TimerName } from "./replication/core.ts";
+import {
+  createCoreState,
+  type CoreState,
+  type Delays,
+  type Effect,
+  type Input,
+  type TimerName,
+} from "./replication/core-state.ts";
+import { step } from "./replication/core.ts";
 import { covers } from "./replication/frontier.ts";
 import { defaultReplicationLimits } from "./replication/limits.ts";
 import type { Message } from "./replication/message.ts";

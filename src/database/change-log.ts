@@ -4,7 +4,7 @@
  */
 
 import type { Epoch, SiteId } from "../common/ids.ts";
-import type { LogStretch } from "../replication/core.ts";
+import type { LogStretch } from "../replication/core-state.ts";
 import type { ChangeGroup } from "../replication/change.ts";
 import { createDigestBuilder } from "../replication/digest.ts";
 import type { Frontier } from "../replication/frontier.ts";

@@ -19,173 +19,21 @@
  * 6. Nothing but `hello` is accepted first, and `hello` only once.
  */
 
-import type { Epoch, LinkId, SiteId } from "../common/ids.ts";
-import type { ChangeGroup } from "./change.ts";
-import { covers, emptyFrontier, frontierSince, mergeFrontiers, type Frontier } from "./frontier.ts";
+import type { LinkId } from "../common/ids.ts";
+import type {
+  CoreState,
+  DisconnectCode,
+  Effect,
+  GreetingLink,
+  Input,
+  LinkState,
+  Step,
+  StreamingLink,
+  TimerName,
+} from "./core-state.ts";
 import { digestsAgree } from "./digest.ts";
-import type { Changes, Cursor, Hello, Message, TableDigest } from "./message.ts";
-
-/** Waits of the core, all in milliseconds. */
-export interface Delays {
-  /** What came from elsewhere waits this long before it is offered to a third peer. */
-  readonly relayDelayMs: number;
-  /** News of what this replica holds are collected this long. */
-  readonly progressDelayMs: number;
-  /** Quiet time before digests are compared. */
-  readonly digestDelayMs: number;
-}
-
-export const defaultDelays: Delays = { relayDelayMs: 60, progressDelayMs: 20, digestDelayMs: 500 };
-
-interface LinkBase {
-  readonly peer: SiteId;
-  /** The peer's opening of its database; our place in its log is stored with it. */
-  readonly peerEpoch: Epoch;
-  /** What the peer was told that this replica holds. */
-  readonly told: Frontier;
-}
-
-interface GreetingLink extends LinkBase {
-  readonly phase: "greeting";
-}
-
-interface StreamingLink extends LinkBase {
-  readonly phase: "streaming";
-  /** What the peer said that it holds. */
-  readonly held: Frontier;
-  /** End of the stretch of this replica's log that the peer was sent. */
-  readonly position: number;
-  /** End of the stretch of this replica's quarantine that the peer was sent. */
-  readonly quarantinePosition: number;
-  /** A read for this link is under way. */
-  readonly reading: boolean;
-  /** The log holds, or may hold, something beyond `position` that is due. */
-  readonly behind: boolean;
-  /** The log grew by what came from elsewhere: due when the relay timer runs out, unless the peer has it by then. */
-  readonly relayDue: boolean;
-  /** Rows of this peer were stored whose stretch has not reached the end of its log. */
-  readonly partial: boolean;
-  /** The link has no room. */
-  readonly congested: boolean;
-  /** The peer's newest digest, until either side's frontier moves. */
-  readonly peerDigest: readonly TableDigest[] | undefined;
-  /** The own digest that the peer was sent. */
-  readonly sentDigest: readonly TableDigest[] | undefined;
-  /** Because digests differed the whole log is offered again, once per link, whatever the peer says that it holds. */
-  readonly repair: "none" | "running" | "done";
-}
-
-export type LinkState = GreetingLink | StreamingLink;
-
-export interface CoreState {
-  readonly own: SiteId;
-  readonly delays: Delays;
-  /** What this replica holds, as of the newest fact from the database. */
-  readonly frontier: Frontier;
-  readonly links: ReadonlyMap<LinkId, LinkState>;
-  /** Rows may be held that no frontier covers, from stretches whose link was lost. */
-  readonly hasOrphans: boolean;
-  /** Digest of the whole database; undefined as soon as anything changes. */
-  readonly digest: readonly TableDigest[] | undefined;
-}
-
-/** A stretch of the own log as the database read it, in one go. */
-export interface LogStretch {
-  /** The `after` of the order to read. */
-  readonly after: number;
-  readonly groups: readonly ChangeGroup[];
-  /** Local version up to which the log was read. */
-  readonly to: number;
-  readonly quarantineTo: number;
-  /** Nothing lay beyond `to` at the time. */
-  readonly complete: boolean;
-  /** The whole frontier at the time. */
-  readonly frontier: Frontier;
-}
-
-export type TimerName = "relay" | "progress" | "digest";
-
-/** Facts. Those from the database must come in the order in which the database brought them about (invariant 3). */
-export type Input =
-  | {
-      readonly type: "opened";
-      readonly link: LinkId;
-      readonly peer: SiteId;
-      readonly peerEpoch: Epoch;
-      /** The frontier as stored now. */
-      readonly frontier: Frontier;
-      /** How far the peer's log was read, if ever. */
-      readonly cursor: Cursor | undefined;
-    }
-  | {
-      readonly type: "received";
-      readonly link: LinkId;
-      readonly message: Message;
-      /** For `hello`: the position in the own log that its cursor stands for; 0 when it stands for none. */
-      readonly resumeAt?: number;
-    }
-  | { readonly type: "committed" }
-  | { readonly type: "read"; readonly link: LinkId; readonly stretch: LogStretch }
-  | {
-      readonly type: "applied";
-      readonly link: LinkId;
-      /** The whole frontier after it. */
-      readonly frontier: Frontier;
-      /** Whether the own log or quarantine grew. */
-      readonly grew: boolean;
-      /** As in the order to apply. */
-      readonly complete: boolean;
-    }
-  | { readonly type: "digested"; readonly frontier: Frontier; readonly tables: readonly TableDigest[] }
-  | { readonly type: "elapsed"; readonly timer: TimerName }
-  | { readonly type: "congested"; readonly link: LinkId }
-  | { readonly type: "writable"; readonly link: LinkId }
-  | { readonly type: "lost"; readonly link: LinkId };
-
-/** Orders. */
-export type Effect =
-  | { readonly type: "send"; readonly link: LinkId; readonly message: Message }
-  | {
-      readonly type: "read-changes";
-      readonly link: LinkId;
-      readonly after: number;
-      readonly quarantineAfter: number;
-      /** Groups that this covers are left out. */
-      readonly known: Frontier;
-    }
-  | {
-      readonly type: "apply-changes";
-      readonly link: LinkId;
-      readonly peer: SiteId;
-      readonly groups: readonly ChangeGroup[];
-      readonly cursor: Cursor;
-      /** The peer's log was read to its end. */
-      readonly complete: boolean;
-      /** Held once the groups are: stored with them. Empty unless `complete`. */
-      readonly claims: Frontier;
-    }
-  | { readonly type: "read-digest" }
-  /** Starts the timer, or lets it run when it does already; `digest` starts anew. */
-  | { readonly type: "set-timer"; readonly timer: TimerName; readonly afterMs: number }
-  | { readonly type: "report-digest"; readonly peer: SiteId; readonly agrees: boolean }
-  | { readonly type: "disconnect"; readonly link: LinkId; readonly code: DisconnectCode };
-
-/** Why the core ends a link. */
-export type DisconnectCode = "HELLO_EXPECTED" | "HELLO_TWICE";
-
-export interface Step {
-  readonly state: CoreState;
-  readonly effects: readonly Effect[];
-}
-
-export const createCoreState = (own: SiteId, delays: Delays = defaultDelays): CoreState => ({
-  own,
-  delays,
-  frontier: emptyFrontier,
-  links: new Map(),
-  hasOrphans: false,
-  digest: undefined,
-});
+import { covers, emptyFrontier, frontierSince, mergeFrontiers, type Frontier } from "./frontier.ts";
+import type { Changes, Hello } from "./message.ts";
 
 const withLink = (state: CoreState, id: LinkId, link: LinkState): CoreState => ({
   ...state,

@@ -1,7 +1,7 @@
 /** The simulation checked by bugs: each of these breaks the core on purpose and must be found within the stated seeds. */
 
 import { expect, test } from "vitest";
-import type { CoreState, Input, LinkState, Step } from "../../src/replication/core.ts";
+import type { CoreState, Input, LinkState, Step } from "../../src/replication/core-state.ts";
 import { step as coreStep } from "../../src/replication/core.ts";
 import { emptyFrontier, mergeFrontiers } from "../../src/replication/frontier.ts";
 import { simulate, type StepFunction } from "./simulation.ts";

@@ -9,7 +9,14 @@ import type { Database } from "../../src/database/database.ts";
 import { openDatabase } from "../../src/database/open-database.ts";
 import { bytesToHex, type Epoch, type LinkId } from "../../src/common/ids.ts";
 import { decodeMessage, encodeMessage } from "../../src/replication/codec.ts";
-import { createCoreState, step as coreStep, type CoreState, type Effect, type Input, type TimerName } from "../../src/replication/core.ts";
+import {
+  createCoreState,
+  type CoreState,
+  type Effect,
+  type Input,
+  type TimerName,
+} from "../../src/replication/core-state.ts";
+import { step as coreStep } from "../../src/replication/core.ts";
 import { defaultReplicationLimits } from "../../src/replication/limits.ts";
 import type { Message } from "../../src/replication/message.ts";
 
