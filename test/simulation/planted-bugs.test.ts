@@ -1,17 +1,10 @@
 /** The simulation checked by bugs: each of these breaks the core on purpose and must be found within the stated seeds. */
 
 import { expect, test } from "vitest";
-import type { CoreState, Input, LinkState, Step } from "../../src/replication/core-state.ts";
+import type { Input, Step } from "../../src/replication/core-state.ts";
 import { step as coreStep } from "../../src/replication/core.ts";
 import { emptyFrontier, mergeFrontiers } from "../../src/replication/frontier.ts";
 import { simulate, type StepFunction } from "./simulation.ts";
-
-type Streaming = Extract<LinkState, { phase: "streaming" }>;
-
-const mapStreaming = (state: CoreState, change: (link: Streaming) => Streaming): CoreState => ({
-  ...state,
-  links: new Map([...state.links].map(([id, link]) => [id, link.phase === "streaming" ? change(link) : link])),
-});
 
 const mapEffects = (step: Step, change: (effect: Step["effects"][number]) => readonly Step["effects"][number][]): Step => ({
   state: step.state,
