@@ -15,7 +15,7 @@ import { createLeaderHost } from "./leader-host.ts";
 import type { ResolvedOptions } from "./options.ts";
 import type { Replica, ReplicaOptions } from "./replica.ts";
 import { openReplicaInWorker } from "./replica-client.ts";
-import { deriveRoomKeys } from "./security/derive-room-keys.ts";
+import { createIndexedDbKeyStore, createMemoryKeyStore, createRoomKeyCache, openRoomKeys } from "./security/key-cache.ts";
 import { createBroadcastChannels } from "./tabs/broadcast-channels.ts";
 import { createPageLifecycle } from "./tabs/page-lifecycle.ts";
 import { openTabHost } from "./tabs/tab-host.ts";
@@ -74,11 +74,13 @@ const openLeader = async (
     ...(options.wasmUrl === undefined ? {} : { wasmUrl: new URL(options.wasmUrl, baseUrl()).href }),
   };
   const replica = await openReplicaHere(replicaOptions, options, platform, signal);
+  const store = typeof indexedDB === "undefined" ? createMemoryKeyStore() : createIndexedDbKeyStore();
+  const keyCache = createRoomKeyCache({ ...platform, store });
   return createLeaderHost({
     ...platform,
     replica,
     network: options.network ?? createWebNetwork(platform),
-    deriveKeys: deriveRoomKeys,
+    deriveKeys: (token) => openRoomKeys(token, keyCache),
     options,
   });
 };
