@@ -41,6 +41,8 @@ const notesPage = (page: Page): NotesPage => {
     entry: (words) => entries.filter({ hasText: words }),
     name: () => page.locator("#you-name").innerText(),
     write: async (newTitle, newText) => {
+      // Firefox gives the focus to the window in front only.
+      await page.bringToFront();
       const newNote = page.getByRole("button", { name: "New note" });
       // On a phone the open note covers the list.
       if ((await title.isVisible()) && !(await newNote.isVisible())) await page.goBack();

@@ -71,8 +71,9 @@ test("takes in the edits of others without moving the caret", async ({ openNotes
   await alice.text.pressSequentially("salt\n");
 
   await expect(bob.text).toHaveValue("salt\nbread\nmilk");
+  await bob.page.bringToFront();
   await expect(bob.text).toBeFocused();
-  await bob.text.pressSequentially("!");
+  await bob.page.keyboard.type("!");
   await expect(bob.text).toHaveValue("salt\nbread\nmilk!");
   await expect(alice.text).toHaveValue("salt\nbread\nmilk!");
 });

@@ -36,9 +36,9 @@ const showNotes = (store: NotesStore, notices: Notices, announcer: Announcer): v
     list.setOpen(note?.id);
   };
 
-  const createNote = async (): Promise<void> => {
+  const createNote = (): void => {
     list.clearSearch();
-    open(await store.create());
+    open(store.create());
     panes.show("editor");
     editor.focusTitle();
   };
@@ -64,7 +64,6 @@ const showNotes = (store: NotesStore, notices: Notices, announcer: Announcer): v
   };
 
   const startDelete = (id: string): void => void deleteNote(id).catch(notices.showError);
-  const startNew = (): void => void createNote().catch(notices.showError);
 
   const editor = createEditor({ store, onDelete: startDelete, onError: notices.showError });
   const list = createNotesList({
@@ -85,7 +84,7 @@ const showNotes = (store: NotesStore, notices: Notices, announcer: Announcer): v
     list.glow(announcer.tell(update));
   });
   listenForShortcuts({
-    newNote: startNew,
+    newNote: createNote,
     search: () => {
       panes.show("list");
       list.focusSearch();
@@ -97,7 +96,7 @@ const showNotes = (store: NotesStore, notices: Notices, announcer: Announcer): v
     },
     undo: toasts.runAction,
   });
-  for (const button of document.querySelectorAll(".new-note")) button.addEventListener("click", startNew);
+  for (const button of document.querySelectorAll(".new-note")) button.addEventListener("click", createNote);
   for (const button of document.querySelectorAll(".back")) button.addEventListener("click", panes.back);
   find("show-room", HTMLButtonElement).addEventListener("click", () => {
     panes.show("room");

@@ -4,7 +4,7 @@
  * one its title and the other its text, both edits survive.
  */
 
-import { type Ledger, uuidv7 } from "ledger";
+import { type Ledger, type SqlParams, uuidv7 } from "ledger";
 
 export interface Note {
   readonly id: string;
@@ -32,7 +32,8 @@ export interface NotesStore {
   /** Last edited first. */
   all(): readonly Note[];
   get(id: string): Note | undefined;
-  create(): Promise<Note>;
+  /** There at once, so that nobody waits for the disk before typing; stored right after. */
+  create(): Note;
   /** @returns false when the note is gone */
   write(id: string, field: NoteField, text: string): Promise<boolean>;
   /** @returns the note as it was, for bringing it back; undefined when it was gone already */
@@ -82,19 +83,28 @@ export const openNotesStore = async (ledger: Ledger, onError: (error: unknown) =
   const listeners: ((update: NotesUpdate) => void)[] = [];
   let notes: readonly Note[] = [];
   let notesById: ReadonlyMap<string, Note> = new Map();
+  /** Made here and on their way into the table. */
+  const unbornById = new Map<string, Note>();
   let from = new Set<string>();
   let writtenHere = new Set<string>();
   let reading: Promise<void> | undefined;
   let stale = false;
 
+  const show = (next: readonly Note[], news: Pick<NotesUpdate, "from" | "writtenHere">): void => {
+    const previous = notes;
+    notes = next;
+    notesById = new Map(notes.map((note) => [note.id, note]));
+    for (const listener of listeners) listener({ notes, previous, ...news });
+  };
+
   const readOnce = async (): Promise<void> => {
+    // Taken before reading: what is committed later may not be in it and belongs to the next one.
     const news = { from, writtenHere };
     from = new Set();
     writtenHere = new Set();
-    const previous = notes;
-    notes = (await ledger.query<NoteRow>(selectAll)).map(rowToNote);
-    notesById = new Map(notes.map((note) => [note.id, note]));
-    for (const listener of listeners) listener({ notes, previous, ...news });
+    const stored = (await ledger.query<NoteRow>(selectAll)).map(rowToNote);
+    const ids = new Set(stored.map((note) => note.id));
+    show([...[...unbornById.values()].filter((note) => !ids.has(note.id)), ...stored], news);
   };
 
   const readWhileStale = async (): Promise<void> => {
@@ -105,29 +115,36 @@ export const openNotesStore = async (ledger: Ledger, onError: (error: unknown) =
       }
     } catch (error) {
       onError(error);
+    } finally {
+      reading = undefined;
     }
   };
 
   /** Done when what is stored now is shown; many changes at once cost one or two readings. */
   const refresh = (): Promise<void> => {
     stale = true;
-    reading ??= readWhileStale().finally(() => {
-      reading = undefined;
-    });
+    reading ??= readWhileStale();
     return reading;
   };
 
+  /** Runs a statement that changes this note, and marks it so that nobody else gets the credit. */
+  const change = async (id: string, sql: string, params: SqlParams): Promise<number> => {
+    writtenHere.add(id);
+    const { rowsAffected } = await ledger.exec(sql, params);
+    writtenHere.add(id);
+    return rowsAffected;
+  };
+
   const insertNote = async (note: Note): Promise<void> => {
-    writtenHere.add(note.id);
-    await ledger.exec(insert, [note.id, note.title, note.body, note.createdAt, note.updatedAt]);
+    await change(note.id, insert, [note.id, note.title, note.body, note.createdAt, note.updatedAt]);
     await refresh();
   };
 
   await ledger.exec(schema);
   await ledger.enableSync("notes");
-  ledger.on("change", (change) => {
-    if (!change.tables.includes("notes")) return;
-    if (change.origin === "remote" && change.peerId !== undefined) from.add(change.peerId);
+  ledger.on("change", ({ tables, origin, peerId }) => {
+    if (!tables.includes("notes")) return;
+    if (origin === "remote" && peerId !== undefined) from.add(peerId);
     void refresh();
   });
   await readOnce();
@@ -135,22 +152,24 @@ export const openNotesStore = async (ledger: Ledger, onError: (error: unknown) =
   return {
     all: () => notes,
     get: (id) => notesById.get(id),
-    create: async () => {
+    create: () => {
       const nowMs = Date.now();
       const note: Note = { id: uuidv7(nowMs), title: "", body: "", createdAt: nowMs, updatedAt: nowMs };
-      await insertNote(note);
+      unbornById.set(note.id, note);
+      show([note, ...notes], { from: new Set(), writtenHere: new Set([note.id]) });
+      insertNote(note)
+        .catch(onError)
+        .finally(() => unbornById.delete(note.id));
       return note;
     },
     write: async (id, field, text) => {
-      writtenHere.add(id);
-      const { rowsAffected } = await ledger.exec(update[field], [text, Date.now(), id]);
+      const rowsAffected = await change(id, update[field], [text, Date.now(), id]);
       void refresh();
       return rowsAffected > 0;
     },
     remove: async (id) => {
-      writtenHere.add(id);
       const row = await ledger.get<NoteRow>(selectOne, [id]);
-      await ledger.exec("DELETE FROM notes WHERE id = ?", [id]);
+      await change(id, "DELETE FROM notes WHERE id = ?", [id]);
       await refresh();
       return row === undefined ? undefined : rowToNote(row);
     },
