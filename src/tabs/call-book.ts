@@ -1,12 +1,17 @@
 /**
  * The calls of one tab, from being made until they are answered, over changes of the leader. Rules:
  * 1. Calls made while no leader answers wait, and are sent in the order in which they were made.
- * 2. A call whose leader went before it answered is sent again only when running it twice does no harm. Nothing else is
- *    known of it, so it is rejected with LEDGER_LEADER_CHANGED and the app decides.
+ * 2. A call whose leader went before it answered is sent again only when running it twice does no harm. Of any other
+ *    nothing is known, so it is rejected with LEDGER_LEADER_CHANGED and the app decides.
+ * 3. The news that a leader is gone may overtake its last answers: those are waited for, shortly.
  */
 
+import type { Clock } from "../common/clock.ts";
 import { LedgerError } from "../common/errors.ts";
 import type { HostAnswers, HostRequest, Outcome } from "./tab-message.ts";
+
+/** How long answers of a leader that is gone are waited for, milliseconds: locks and messages come different ways. */
+export const lateAnswerMs = 200;
 
 /** Where calls are answered at present. */
 export interface Desk {
@@ -19,7 +24,7 @@ export interface CallBook {
   open(desk: Desk): void;
   /** From now on calls wait. What was sent is still answered, until strand(). */
   shut(): void;
-  /** Nothing that was sent is answered any more. */
+  /** Where calls were sent to is gone. */
   strand(): void;
   /** Rejects what waits; with `forGood` also whatever is called until the next open(). */
   refuse(error: LedgerError, forGood: boolean): void;
@@ -45,7 +50,7 @@ const onlyReads = (sql: string): boolean => /^\s*select\b[^;]*;?\s*$/i.test(sql)
 
 const mayRunTwice = (request: HostRequest): boolean => request.type !== "exec" || onlyReads(request.request.sql);
 
-export const createCallBook = (): CallBook => {
+export const createCallBook = (clock: Clock): CallBook => {
   let state: State = { name: "shut" };
   const waiting: Call[] = [];
   const sent = new Set<Call>();
@@ -81,8 +86,9 @@ export const createCallBook = (): CallBook => {
       case "refusal":
         return call.reject(outcome.error);
       case "unserved":
-        // That desk is closing; the next one is opened soon.
-        return state.name === "refusing" ? call.reject(state.error) : void waiting.push(call);
+        // That desk is closing: the call is for the next one.
+        if (state.name === "open" && state.desk === desk) waiting.push(call);
+        else place(call);
     }
   };
 
@@ -97,13 +103,13 @@ export const createCallBook = (): CallBook => {
       state = { name: "shut" };
     },
     strand: () => {
-      const again: Call[] = [];
-      for (const call of sent) {
-        finish(call);
-        // Keeps 2.
-        if (mayRunTwice(call.request)) again.push(call);
-        else call.reject(leaderChanged());
-      }
+      // Keeps 2 and 3.
+      const again = [...sent].filter((call) => mayRunTwice(call.request));
+      for (const call of again) finish(call);
+      const inDoubt = [...sent];
+      clock.setTimer(lateAnswerMs, () => {
+        for (const call of inDoubt) if (finish(call)) call.reject(leaderChanged());
+      });
       // They were made before everything that waits already: keeps 1.
       waiting.unshift(...again);
       if (state.name !== "shut") for (const call of waiting.splice(0)) place(call);

@@ -7,6 +7,7 @@
 import type { Clock } from "../common/clock.ts";
 import { LedgerError } from "../common/errors.ts";
 import type { HostEvent, HostSnapshot } from "../host.ts";
+import { lateAnswerMs } from "./call-book.ts";
 import { openLeaderLine, type LeaderLine } from "./leader-line.ts";
 import { createLeaderLiveness, type LeaderState } from "./leader-liveness.ts";
 import type { Locks } from "./locks.ts";
@@ -33,6 +34,8 @@ export interface Follower {
   noticed(notice: Extract<TabNotice, { type: "leader" }>): void;
   /** Follows nobody any more; tells `lost` when it did. Idempotent; start() works again. */
   stop(): void;
+  /** As stop(), and closes all channels before it returns. */
+  leave(): void;
 }
 
 export interface FollowerOptions {
@@ -64,6 +67,8 @@ export const createFollower = ({
 }: FollowerOptions): Follower => {
   let state: State = { name: "idle" };
   let nextLine = 1;
+  /** Lines to leaders that are gone, for the answers that are still under way. */
+  const retired = new Set<LeaderLine>();
 
   const liveness = createLeaderLiveness({
     clock,
@@ -78,12 +83,21 @@ export const createFollower = ({
   const become = (next: State): void => {
     const before = state;
     state = next;
-    if (before.name === "following") before.watching.abort();
-    if (before.name === "seeking" || before.name === "following") {
-      if (next.name !== "following" || next.line !== before.line) before.line.close();
-    }
+    if (before.name === "seeking" && (next.name !== "following" || next.line !== before.line)) before.line.close();
+    if (before.name !== "following") return;
+    before.watching.abort();
+    retire(before.line);
     // Keeps 2.
-    if (before.name === "following") listener.lost();
+    listener.lost();
+  };
+
+  const retire = (line: LeaderLine): void => {
+    line.retire();
+    retired.add(line);
+    clock.setTimer(lateAnswerMs, () => {
+      retired.delete(line);
+      line.close();
+    });
   };
 
   const join = (): void => {
@@ -130,15 +144,21 @@ export const createFollower = ({
     else liveness.heard();
   };
 
+  const stop = (): void => {
+    liveness.stop();
+    become({ name: "idle" });
+  };
+
   return {
     get liveness() {
       return liveness.state;
     },
     start: seek,
     noticed,
-    stop: () => {
-      liveness.stop();
-      become({ name: "idle" });
+    stop,
+    leave: () => {
+      stop();
+      for (const line of retired) line.close();
     },
   };
 };

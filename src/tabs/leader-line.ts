@@ -7,13 +7,16 @@ import type { FollowerMessage, HostRequest, LeaderMessage, Outcome, RoomChoice, 
 import { eventFromWire } from "./wire-event.ts";
 
 export interface LeaderLine {
-  /** Stays unanswered when the leader goes. @throws DOMException DataCloneError */
+  /** Stays unanswered when the leader goes without a farewell. @throws DOMException DataCloneError */
   ask(request: HostRequest): Promise<Outcome>;
   ping(): void;
+  /** From now on only answers are taken from it. */
+  retire(): void;
   /** Tells the leader that this tab leaves. Idempotent. */
   close(): void;
 }
 
+/** Told nothing any more once the line is retired. */
 export interface LeaderLineListener {
   welcomed(leader: TabId, snapshot: HostSnapshot, room: RoomChoice | undefined): void;
   snapshotChanged(snapshot: HostSnapshot): void;
@@ -26,6 +29,8 @@ export interface LeaderLineListener {
 export const openLeaderLine = (channel: TabChannel, listener: LeaderLineListener): LeaderLine => {
   const waiting = new Map<number, (outcome: Outcome) => void>();
   let nextId = 1;
+  let isOver = false;
+  let isRetired = false;
 
   const settle = (id: number, outcome: Outcome): void => {
     const resolve = waiting.get(id);
@@ -34,24 +39,42 @@ export const openLeaderLine = (channel: TabChannel, listener: LeaderLineListener
   };
 
   const receive = (message: LeaderMessage): void => {
-    listener.heard();
+    if (!isRetired) report(message);
     switch (message.type) {
-      case "welcome":
-        return listener.welcomed(message.leader, message.snapshot, message.room);
       case "answer":
         return settle(message.id, message);
       case "refusal":
         return settle(message.id, { type: "refusal", error: errorFromWire(message.error) });
       case "unserved":
         return settle(message.id, message);
+      case "farewell":
+        isOver = true;
+        for (const id of waiting.keys()) settle(id, { type: "unserved" });
+        return;
+      case "welcome":
+      case "snapshot":
+      case "event":
+      case "room":
+      case "pong":
+    }
+  };
+
+  const report = (message: LeaderMessage): void => {
+    listener.heard();
+    switch (message.type) {
+      case "welcome":
+        return listener.welcomed(message.leader, message.snapshot, message.room);
       case "snapshot":
         return listener.snapshotChanged(message.snapshot);
       case "event":
         return listener.happened(eventFromWire(message.event));
       case "room":
         return listener.roomChanged(message.room);
+      case "answer":
+      case "refusal":
+      case "unserved":
+      case "farewell":
       case "pong":
-        return;
     }
   };
   channel.onMessage((message) => receive(message as LeaderMessage));
@@ -60,6 +83,7 @@ export const openLeaderLine = (channel: TabChannel, listener: LeaderLineListener
 
   return {
     ask: (request) => {
+      if (isOver) return Promise.resolve({ type: "unserved" });
       const id = nextId;
       nextId += 1;
       return new Promise((resolve) => {
@@ -68,6 +92,9 @@ export const openLeaderLine = (channel: TabChannel, listener: LeaderLineListener
       });
     },
     ping: () => post({ type: "ping" }),
+    retire: () => {
+      isRetired = true;
+    },
     close: () => {
       post({ type: "leave" });
       channel.close();

@@ -8,7 +8,7 @@ import type { Logger } from "../common/logger.ts";
 import type { Host, HostEvent, HostSnapshot } from "../host.ts";
 import type { Locks } from "./locks.ts";
 import { createRoomKeeper } from "./room-keeper.ts";
-import type { TabChannel, TabChannels } from "./tab-channel.ts";
+import type { TabChannels } from "./tab-channel.ts";
 import type { FollowerMessage, HostRequest, LeaderMessage, Outcome, RoomChoice, TabId, TabNames } from "./tab-message.ts";
 import { eventToWire } from "./wire-event.ts";
 
@@ -22,12 +22,13 @@ export interface TabLeader {
   ask(request: HostRequest): Promise<Outcome>;
   /** Serves the tab over this line, instead of over one that it had before. */
   accept(tab: TabId, line: string): void;
-  /** Leaves the room with a goodbye, at once; the room stays the one to be entered. */
+  /**
+   * Before the page goes: leaves the room at once, with a goodbye, and lets go of the followers that wait for no answer.
+   * The room stays the one to be entered by the next leader.
+   */
   sayGoodbye(): void;
   /** Answers what was asked so far, refuses the rest as unserved, and closes the host. Never rejects. */
   close(): Promise<void>;
-  /** Lets go of the followers at once. */
-  end(): void;
 }
 
 export interface TabLeaderOptions {
@@ -44,9 +45,10 @@ export interface TabLeaderOptions {
 }
 
 interface Follower {
-  readonly channel: TabChannel;
-  post(message: LeaderMessage): void;
-  drop(): void;
+  readonly post: (message: LeaderMessage) => void;
+  readonly drop: () => void;
+  /** Requests that were received and are not answered. */
+  unanswered: number;
 }
 
 export const createTabLeader = (options: TabLeaderOptions): TabLeader => {
@@ -103,20 +105,27 @@ export const createTabLeader = (options: TabLeaderOptions): TabLeader => {
     }
   };
 
-  const answer = (follower: Follower, id: number, outcome: Outcome): void => {
+  const serve = async (follower: Follower, id: number, request: HostRequest): Promise<void> => {
+    follower.unanswered += 1;
+    const outcome = await ask(request);
+    follower.unanswered -= 1;
     if (outcome.type === "refusal") follower.post({ type: "refusal", id, error: errorToWire(outcome.error) });
     else follower.post({ ...outcome, id });
+  };
+
+  const release = (tab: TabId, follower: Follower): void => {
+    follower.drop();
+    if (followers.get(tab) === follower) followers.delete(tab);
   };
 
   const receive = (tab: TabId, follower: Follower, message: FollowerMessage): void => {
     switch (message.type) {
       case "request":
-        return void ask(message.request).then((outcome) => answer(follower, message.id, outcome));
+        return void serve(follower, message.id, message.request);
       case "ping":
         return follower.post({ type: "pong" });
       case "leave":
-        follower.drop();
-        if (followers.get(tab) === follower) followers.delete(tab);
+        return release(tab, follower);
     }
   };
 
@@ -125,7 +134,7 @@ export const createTabLeader = (options: TabLeaderOptions): TabLeader => {
     const channel = channels.open(names.line(line));
     const watching = new AbortController();
     const follower: Follower = {
-      channel,
+      unanswered: 0,
       post: (message) => channel.post(message),
       drop: () => {
         watching.abort();
@@ -139,17 +148,20 @@ export const createTabLeader = (options: TabLeaderOptions): TabLeader => {
 
     // The lock is had when the tab is gone, however it went.
     locks.acquire(names.tabLock(tab), "shared", watching.signal).then(
-      (release) => {
-        release();
-        receive(tab, follower, { type: "leave" });
+      (unlock) => {
+        unlock();
+        release(tab, follower);
       },
       () => {}, // Dropped before.
     );
   };
 
-  const end = (): void => {
-    for (const follower of followers.values()) follower.drop();
-    followers.clear();
+  const bidFarewell = (): void => {
+    for (const [tab, follower] of followers) {
+      if (follower.unanswered > 0) continue;
+      follower.post({ type: "farewell" });
+      release(tab, follower);
+    }
   };
 
   return {
@@ -166,12 +178,15 @@ export const createTabLeader = (options: TabLeaderOptions): TabLeader => {
     },
     ask,
     accept,
-    sayGoodbye: () => void host.disconnect(),
+    sayGoodbye: () => {
+      void host.disconnect();
+      bidFarewell();
+    },
     close: async () => {
       isClosing = true;
       await host.close();
-      end();
+      bidFarewell();
+      for (const [tab, follower] of followers) release(tab, follower);
     },
-    end,
   };
 };

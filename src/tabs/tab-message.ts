@@ -75,7 +75,9 @@ export type LeaderMessage =
   | { readonly type: "snapshot"; readonly snapshot: HostSnapshot }
   | { readonly type: "event"; readonly event: WireEvent }
   | { readonly type: "room"; readonly room: RoomChoice | undefined }
-  | { readonly type: "pong" };
+  | { readonly type: "pong" }
+  /** The last message: this leader has answered all that it received, and nothing was done of what it did not answer. */
+  | { readonly type: "farewell" };
 
 /** What became of a request. */
 export type Outcome =

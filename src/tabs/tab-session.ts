@@ -148,7 +148,7 @@ export const startTabSession = (options: TabSessionOptions): TabSession => {
   };
 
   const closeNow = async (): Promise<void> => {
-    follower.stop();
+    follower.leave();
     if (role.name === "opening") await role.opened;
     if (role.name === "leader") await role.leader.close();
     giveBack();
@@ -169,10 +169,9 @@ export const startTabSession = (options: TabSessionOptions): TabSession => {
       if (role.name === "leader") {
         role.leader.sayGoodbye();
         if (role.leader.isBusy) return (closing = closeNow());
-        role.leader.end();
       }
       closing = Promise.resolve();
-      follower.stop();
+      follower.leave();
       giveBack();
       return closing;
     },

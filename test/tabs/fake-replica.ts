@@ -1,0 +1,118 @@
+/** A Host over a pretended file: what matters to tabs is who has it open, what was written, and what is told. */
+
+import { createEmitter } from "../../src/common/emitter.ts";
+import { LedgerError } from "../../src/common/errors.ts";
+import type { SiteId } from "../../src/common/ids.ts";
+import type { Host, HostEvent, HostSnapshot } from "../../src/host.ts";
+
+export const bobId = "b".repeat(32) as SiteId;
+
+/** What outlives a tab. */
+export interface FakeFile {
+  readonly written: string[];
+  /** The host that has it open. */
+  openBy: object | undefined;
+  /** How many times it shall still be found busy. */
+  busy: number;
+  /** Undefined: can be opened. */
+  fault: LedgerError | undefined;
+  /** What connect() is refused with. */
+  refusal: LedgerError | undefined;
+  /** How many times it was opened. */
+  opened: number;
+}
+
+export const createFakeFile = (): FakeFile => ({ written: [], openBy: undefined, busy: 0, fault: undefined, refusal: undefined, opened: 0 });
+
+export interface FakeReplica extends Host {
+  /** Rooms entered and left, in order. */
+  readonly rooms: string[];
+  /** Whether calls stay unanswered, and whether they write before that. */
+  stalls: "not" | "before-write" | "after-write";
+  meet(peerId: SiteId): void;
+  emit(event: HostEvent): void;
+}
+
+export const openFakeReplica = async (file: FakeFile, signal: AbortSignal): Promise<FakeReplica> => {
+  if (file.fault !== undefined) throw file.fault;
+  if (file.busy > 0) {
+    file.busy -= 1;
+    throw new LedgerError("LEDGER_STORAGE_BUSY", "held");
+  }
+  if (file.openBy !== undefined) throw new Error("two tabs have the file open");
+  const events = createEmitter<{ event: [HostEvent]; snapshot: [HostSnapshot] }>((error) => {
+    throw error;
+  });
+  let snapshot: HostSnapshot = {
+    storage: "opfs",
+    role: "leader",
+    leader: "responding",
+    nodeId: "a".repeat(32) as SiteId,
+    version: file.written.length,
+    signaling: "off",
+    peers: [],
+  };
+  const self = {};
+  file.openBy = self;
+  file.opened += 1;
+  const give = (): void => {
+    if (file.openBy === self) file.openBy = undefined;
+  };
+  signal.addEventListener("abort", give);
+
+  const show = (change: Partial<HostSnapshot>): void => {
+    snapshot = { ...snapshot, ...change };
+    events.emit("snapshot", snapshot);
+  };
+  const emit = (event: HostEvent): void => events.emit("event", event);
+  const never = (): Promise<never> => new Promise(() => {});
+
+  const replica: FakeReplica = {
+    rooms: [],
+    stalls: "not",
+    get snapshot() {
+      return snapshot;
+    },
+    meet: (peerId) => {
+      show({ peers: [{ peerId, state: "ready", pending: false, digest: "same" }] });
+      emit({ name: "peer-join", args: [peerId] });
+      emit({ name: "peer-ready", args: [peerId] });
+    },
+    emit,
+    exec: async ({ sql }) => {
+      if (sql === "bad") throw new LedgerError("LEDGER_SQL_ERROR", "no such thing", { cause: new Error("at 1") });
+      if (replica.stalls === "before-write") return never();
+      if (!/^select/i.test(sql)) {
+        file.written.push(sql);
+        show({ version: file.written.length });
+        emit({ name: "change", args: [{ tables: [sql], origin: "local" }] });
+      }
+      if (replica.stalls === "after-write") return never();
+      return { columns: ["n"], rows: [{ n: file.written.length }], rowsAffected: 1 };
+    },
+    enableSync: async (table) => {
+      file.written.push(`sync ${table}`);
+    },
+    connect: async (url, token) => {
+      replica.rooms.push(`${url} ${token}`);
+      if (file.refusal !== undefined) throw file.refusal;
+      show({ signaling: "connected" });
+      emit({ name: "connected", args: [] });
+    },
+    disconnect: async () => {
+      if (snapshot.signaling === "off") return;
+      replica.rooms.push("left");
+      const { peers } = snapshot;
+      show({ signaling: "off", peers: [] });
+      for (const { peerId } of peers) emit({ name: "peer-leave", args: [peerId] });
+      emit({ name: "disconnected", args: [] });
+    },
+    onEvent: (listener) => events.on("event", listener),
+    onSnapshot: (listener) => events.on("snapshot", listener),
+    close: async () => {
+      await replica.disconnect();
+      give();
+    },
+  };
+  return replica;
+};

@@ -1,0 +1,71 @@
+/** Opens tab hosts in a fake browser over one fake file. */
+
+import { createSilentLogger } from "../../src/common/logger.ts";
+import { createSystemRandom } from "../../src/common/random.ts";
+import type { StorageKind } from "../../src/database/database.ts";
+import type { Host, HostEvent } from "../../src/host.ts";
+import { openTabHost } from "../../src/tabs/tab-host.ts";
+import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
+import { createFakeBrowser, type FakeTab } from "./fake-browser.ts";
+import { createFakeFile, openFakeReplica, type FakeFile, type FakeReplica } from "./fake-replica.ts";
+
+export interface OpenTab {
+  readonly tab: FakeTab;
+  readonly host: Host;
+  /** Everything told so far. */
+  readonly events: HostEvent[];
+  /** Replicas that this tab opened, newest last. */
+  readonly replicas: FakeReplica[];
+  /** What each was opened with: where the database was known to be. */
+  readonly known: (StorageKind | undefined)[];
+}
+
+export interface FakeTabs {
+  readonly file: FakeFile;
+  readonly clock: FakeClock;
+  open(tab?: FakeTab): Promise<OpenTab>;
+  openTab(): FakeTab;
+  /** Lets everything that is under way come to rest. */
+  rest(): Promise<void>;
+}
+
+export const createFakeTabs = (): FakeTabs => {
+  const browser = createFakeBrowser();
+  const file = createFakeFile();
+  const clock = createFakeClock();
+
+  return {
+    file,
+    clock,
+    openTab: browser.openTab,
+    open: async (tab = browser.openTab()) => {
+      const replicas: FakeReplica[] = [];
+      const known: (StorageKind | undefined)[] = [];
+      const events: HostEvent[] = [];
+      const host = await openTabHost({
+        ...tab,
+        dbName: "notes",
+        clock,
+        random: createSystemRandom(),
+        logger: createSilentLogger(),
+        openLeader: async (where, signal) => {
+          const replica = await openFakeReplica(file, AbortSignal.any([signal, tab.died]));
+          known.push(where);
+          replicas.push(replica);
+          return replica;
+        },
+      });
+      host.onEvent((event) => events.push(event));
+      return { tab, host, events, replicas, known };
+    },
+    rest: async () => {
+      for (let turn = 0; turn < 40; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    },
+  };
+};
+
+/** Names of events with their plain arguments, for comparing. */
+export const eventTexts = (events: readonly HostEvent[]): readonly string[] =>
+  events.map(({ name, args }) =>
+    [name, ...args.map((arg) => (typeof arg === "object" ? JSON.stringify(arg) : String(arg).slice(0, 4)))].join(" "),
+  );

@@ -1,0 +1,440 @@
+import { expect, test } from "vitest";
+import { LedgerError } from "../../src/common/errors.ts";
+import { bobId } from "./fake-replica.ts";
+import { createFakeTabs, eventTexts, type OpenTab } from "./fake-tabs.ts";
+
+const codeOf = (call: Promise<unknown>): Promise<string> =>
+  call.then(
+    () => "answered",
+    (error: unknown) => (error instanceof LedgerError ? error.code : String(error)),
+  );
+
+const replicaOf = ({ replicas }: OpenTab) => {
+  const replica = replicas.at(-1);
+  if (replica === undefined) throw new Error("this tab opened no replica");
+  return replica;
+};
+
+test("gives two tabs one replica: the first leads, the second follows", async () => {
+  const tabs = createFakeTabs();
+
+  const alice = await tabs.open();
+  const bob = await tabs.open();
+
+  expect(alice.host.snapshot).toMatchObject({ role: "leader", leader: "responding", storage: "opfs" });
+  expect(bob.host.snapshot).toMatchObject({ role: "follower", leader: "responding", storage: "opfs" });
+  expect(bob.host.snapshot.nodeId).toBe(alice.host.snapshot.nodeId);
+  expect(tabs.file.opened).toBe(1);
+});
+
+test("opens one replica when three tabs start at once", async () => {
+  const tabs = createFakeTabs();
+
+  const opened = await Promise.all([tabs.open(), tabs.open(), tabs.open()]);
+
+  expect(opened.map(({ host }) => host.snapshot.role).sort()).toEqual(["follower", "follower", "leader"]);
+  expect(tabs.file.opened).toBe(1);
+});
+
+test("carries a follower's calls and their refusals", async () => {
+  const tabs = createFakeTabs();
+  await tabs.open();
+  const bob = await tabs.open();
+
+  const result = await bob.host.exec({ sql: "insert 1" });
+  await bob.host.enableSync("notes");
+  const refusal = await bob.host.exec({ sql: "bad" }).catch((error: unknown) => error);
+
+  expect(result).toEqual({ columns: ["n"], rows: [{ n: 1 }], rowsAffected: 1 });
+  expect(bob.host.snapshot.version).toBe(1);
+  expect(tabs.file.written).toEqual(["insert 1", "sync notes"]);
+  expect(refusal).toMatchObject({ code: "LEDGER_SQL_ERROR", message: "no such thing", cause: { message: "at 1" } });
+});
+
+test("refuses a parameter that cannot be cloned", async () => {
+  const tabs = createFakeTabs();
+  await tabs.open();
+  const bob = await tabs.open();
+  const params = [() => 1] as unknown as readonly string[];
+
+  expect(await codeOf(bob.host.exec({ sql: "insert ?", params }))).toBe("LEDGER_PARAMS_INVALID");
+});
+
+test("tells every tab every event once, in order, with the snapshot that belongs to it", async () => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  const bob = await tabs.open();
+  const carol = await tabs.open();
+  const versions: number[] = [];
+  carol.host.onEvent(() => versions.push(carol.host.snapshot.version));
+
+  await Promise.all([
+    bob.host.exec({ sql: "one" }),
+    alice.host.exec({ sql: "two" }),
+    carol.host.exec({ sql: "three" }),
+  ]);
+  replicaOf(alice).emit({ name: "error", args: [new LedgerError("LEDGER_PEER_FAULT", "bad frame")] });
+  await tabs.rest();
+
+  const order = eventTexts(alice.events);
+  expect(order).toHaveLength(4);
+  expect(eventTexts(bob.events)).toEqual(order);
+  expect(eventTexts(carol.events)).toEqual(order);
+  expect(versions).toEqual([1, 2, 3, 3]);
+  expect(bob.events.at(-1)?.args[0]).toBeInstanceOf(LedgerError);
+});
+
+test("tells a tab that joins late of the connection and the peers that are there", async () => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  await alice.host.connect("ws://a", "t");
+  replicaOf(alice).meet(bobId);
+
+  const late = await tabs.open();
+  await tabs.rest();
+
+  expect(late.host.snapshot.signaling).toBe("connected");
+  expect(eventTexts(late.events)).toEqual(["connected", "peer-join bbbb", "peer-ready bbbb"]);
+});
+
+test("enters the room once however many tabs call connect()", async () => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  const bob = await tabs.open();
+
+  await Promise.all([alice.host.connect("ws://a", "t"), bob.host.connect("ws://a", "t")]);
+  await bob.host.connect("ws://a", "t");
+  await bob.host.connect("ws://a", "other");
+
+  expect(replicaOf(alice).rooms).toEqual(["ws://a t", "ws://a other"]);
+});
+
+test("hands over when the leader closes: what it was asked is answered, and nothing is open twice", async () => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  const bob = await tabs.open();
+  const carol = await tabs.open();
+
+  const calls = [bob.host.exec({ sql: "one" }), carol.host.exec({ sql: "two" })];
+  const closed = alice.host.close();
+  const later = carol.host.exec({ sql: "three" });
+  await Promise.all([...calls, closed, later]);
+  await tabs.rest();
+
+  expect(tabs.file.written.toSorted()).toEqual(["one", "three", "two"]);
+  expect(bob.host.snapshot.role).toBe("leader");
+  expect(carol.host.snapshot.role).toBe("follower");
+  expect(bob.known).toEqual(["opfs"]);
+  expect(await codeOf(alice.host.exec({ sql: "four" }))).toBe("LEDGER_CLOSED");
+});
+
+test("hands over when the leader crashes: rejects its unanswered writes, repeats the rest", async () => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  const bob = await tabs.open();
+  const carol = await tabs.open();
+  replicaOf(alice).stalls = "after-write";
+
+  const write = codeOf(carol.host.exec({ sql: "insert 1" }));
+  await tabs.rest();
+  replicaOf(alice).stalls = "before-write";
+  const several = codeOf(carol.host.exec({ sql: "select 1; delete" }));
+  const read = carol.host.exec({ sql: "SELECT count(*) FROM notes" });
+  await tabs.rest();
+  alice.tab.crash();
+  await tabs.clock.advance(300);
+
+  expect(await write).toBe("LEDGER_LEADER_CHANGED");
+  expect(await several).toBe("LEDGER_LEADER_CHANGED");
+  expect((await read).rows).toEqual([{ n: 1 }]);
+  expect(bob.host.snapshot.role).toBe("leader");
+  expect(tabs.file.written).toEqual(["insert 1"]);
+});
+
+test("keeps calls made while nobody leads, in their order", async () => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  const bob = await tabs.open();
+  tabs.file.busy = 2;
+  alice.tab.crash();
+  await tabs.rest();
+
+  const calls = ["one", "two", "three"].map((sql) => bob.host.exec({ sql }));
+  expect(tabs.file.written).toEqual([]);
+  await tabs.clock.advance(200);
+  await Promise.all(calls);
+
+  expect(tabs.file.written).toEqual(["one", "two", "three"]);
+});
+
+test("brings the room back after a hand-over and tells of what happened to it", async () => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  const bob = await tabs.open();
+  const carol = await tabs.open();
+  await carol.host.connect("ws://a", "t");
+  replicaOf(alice).meet(bobId);
+  await tabs.rest();
+
+  alice.tab.crash();
+  await tabs.rest();
+  replicaOf(bob).meet(bobId);
+  await tabs.rest();
+
+  const all = ["connected", "peer-join bbbb", "peer-ready bbbb"];
+  const again = ["peer-leave bbbb", "disconnected", "reconnected", "peer-join bbbb", "peer-ready bbbb"];
+  expect(replicaOf(bob).rooms).toEqual(["ws://a t"]);
+  expect(eventTexts(bob.events)).toEqual([...all, ...again]);
+  expect(eventTexts(carol.events)).toEqual([...all, ...again]);
+});
+
+test("does not bring back a room that was left", async () => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  const bob = await tabs.open();
+  await alice.host.connect("ws://a", "t");
+  await bob.host.disconnect();
+
+  alice.tab.crash();
+  await tabs.rest();
+
+  expect(replicaOf(bob).rooms).toEqual([]);
+  expect(bob.host.snapshot.signaling).toBe("off");
+});
+
+test("says so when the room cannot be entered after a hand-over", async () => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  await alice.host.connect("ws://a", "t");
+  const bob = await tabs.open();
+  alice.tab.hide(false);
+  alice.tab.crash();
+  tabs.file.refusal = new LedgerError("LEDGER_SIGNALING_REFUSED", "full");
+  await tabs.rest();
+
+  expect(bob.events.at(-1)).toMatchObject({ name: "error", args: [{ code: "LEDGER_SIGNALING_REFUSED" }] });
+});
+
+test("says when the leader stands still, and opens nothing of its own", async () => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  const bob = await tabs.open();
+
+  alice.tab.freeze();
+  const call = bob.host.exec({ sql: "one" });
+  await tabs.clock.advance(6_500);
+  expect(bob.host.snapshot.leader).toBe("unresponsive");
+  expect(tabs.file.opened).toBe(1);
+
+  alice.tab.thaw();
+  await call;
+  await tabs.rest();
+  expect(bob.host.snapshot.leader).toBe("responding");
+  expect(tabs.file.written).toEqual(["one"]);
+});
+
+test("takes over from a leader that stood still and then died", async () => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  const bob = await tabs.open();
+  alice.tab.freeze();
+  await tabs.clock.advance(6_500);
+
+  alice.tab.crash();
+  await tabs.rest();
+
+  expect(bob.host.snapshot).toMatchObject({ role: "leader", leader: "responding" });
+});
+
+test("does not wait for ever to open behind a leader that stands still", async () => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  alice.tab.freeze();
+
+  const bob = codeOf(tabs.open());
+  await tabs.clock.advance(11_000);
+
+  expect(await bob).toBe("LEDGER_STORAGE_BUSY");
+  expect(tabs.file.opened).toBe(1);
+});
+
+test("waits behind a leader that takes its time to open", async () => {
+  const tabs = createFakeTabs();
+  tabs.file.busy = 8;
+
+  const opening = Promise.all([tabs.open(), tabs.open()]);
+  await tabs.clock.advance(10_000);
+  const [alice, bob] = await opening;
+
+  expect([alice.host.snapshot.role, bob.host.snapshot.role]).toEqual(["leader", "follower"]);
+});
+
+test("passes on why the database cannot be opened, and lets the next tab try", async () => {
+  const tabs = createFakeTabs();
+  tabs.file.fault = new LedgerError("LEDGER_QUOTA_EXCEEDED", "full");
+
+  expect(await codeOf(tabs.open())).toBe("LEDGER_QUOTA_EXCEEDED");
+  tabs.file.fault = undefined;
+  expect((await tabs.open()).host.snapshot.role).toBe("leader");
+});
+
+test("goes on trying when a hand-over fails", async () => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  const bob = await tabs.open();
+  tabs.file.fault = new LedgerError("LEDGER_QUOTA_EXCEEDED", "full");
+  alice.tab.crash();
+  expect(await codeOf(bob.host.exec({ sql: "select" }))).toBe("LEDGER_QUOTA_EXCEEDED");
+  expect(bob.events.at(-1)).toMatchObject({ name: "error", args: [{ code: "LEDGER_QUOTA_EXCEEDED" }] });
+
+  tabs.file.fault = undefined;
+  const next = bob.host.exec({ sql: "two" });
+  await tabs.clock.advance(1_500);
+  await next;
+
+  expect(tabs.file.written).toEqual(["two"]);
+});
+
+test("gives way when the page is put away, and comes back as a follower", async () => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  const bob = await tabs.open();
+  await alice.host.connect("ws://a", "t");
+  await tabs.rest();
+
+  alice.tab.hide(true);
+  await tabs.rest();
+  expect(replicaOf(alice).rooms).toEqual(["ws://a t", "left"]);
+  expect(bob.host.snapshot).toMatchObject({ role: "leader", signaling: "connected" });
+  expect(alice.tab.openChannels).toBe(0);
+
+  const call = alice.host.exec({ sql: "one" });
+  alice.tab.show();
+  await call;
+  await tabs.rest();
+  expect(alice.host.snapshot).toMatchObject({ role: "follower", signaling: "connected" });
+  expect(eventTexts(alice.events).slice(0, 3)).toEqual(["connected", "disconnected", "reconnected"]);
+});
+
+test("lets a follower's page be put away and come back", async () => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  const bob = await tabs.open();
+  replicaOf(alice).stalls = "before-write";
+  const write = codeOf(bob.host.exec({ sql: "lost" }));
+  await tabs.rest();
+
+  bob.tab.hide(true);
+  await tabs.rest();
+  expect(alice.tab.openChannels).toBe(1);
+  await tabs.clock.advance(300);
+  expect(await write).toBe("LEDGER_LEADER_CHANGED");
+
+  replicaOf(alice).stalls = "not";
+  bob.tab.show();
+  await bob.host.exec({ sql: "one" });
+  expect(tabs.file.written).toEqual(["one"]);
+});
+
+test("finishes its work before it gives way", async () => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  const bob = await tabs.open();
+
+  const write = alice.host.exec({ sql: "the last" });
+  alice.tab.hide(true);
+  await write;
+  await tabs.rest();
+
+  expect(bob.host.snapshot.role).toBe("leader");
+  expect((await bob.host.exec({ sql: "select" })).rows).toEqual([{ n: 1 }]);
+});
+
+test("repeats what a page that ends did not receive", async () => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  const bob = await tabs.open();
+
+  const write = bob.host.exec({ sql: "one" });
+  alice.tab.hide(false);
+  const later = bob.host.exec({ sql: "two" });
+  await tabs.rest();
+  expect(tabs.file.written).toEqual([]);
+  alice.tab.crash();
+  await Promise.all([write, later]);
+
+  expect(tabs.file.written).toEqual(["one", "two"]);
+});
+
+test("lets go of followers that leave or die", async () => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  const bob = await tabs.open();
+  const carol = await tabs.open();
+  expect(alice.tab.openChannels).toBe(3);
+
+  await bob.host.close();
+  carol.tab.crash();
+  await tabs.rest();
+
+  expect(alice.tab.openChannels).toBe(1);
+});
+
+test("answers what was called before close() and refuses what comes after", async () => {
+  const tabs = createFakeTabs();
+  await tabs.open();
+  const bob = await tabs.open();
+
+  const before = bob.host.exec({ sql: "one" });
+  const closed = bob.host.close();
+  const after = codeOf(bob.host.exec({ sql: "two" }));
+  await Promise.all([before, closed]);
+
+  expect(await after).toBe("LEDGER_CLOSED");
+  expect(tabs.file.written).toEqual(["one"]);
+  expect(bob.host.close()).toBe(closed);
+});
+
+test("tells a closing follower that its connection is over", async () => {
+  const tabs = createFakeTabs();
+  await tabs.open();
+  const bob = await tabs.open();
+  await bob.host.connect("ws://a", "t");
+
+  await bob.host.close();
+
+  expect(eventTexts(bob.events)).toEqual(["connected", "disconnected"]);
+});
+
+test("does not work with a tab that runs another version", async () => {
+  const tabs = createFakeTabs();
+  const newer = tabs.openTab();
+  const channel = newer.channels.open("ledger:notes");
+  const announce = (): void => channel.post({ type: "leader", tabsVersion: 99, tab: "newer", state: "open" });
+  channel.onMessage(announce);
+  const release = await newer.locks.acquire("ledger:notes", "exclusive", new AbortController().signal);
+
+  expect(await codeOf(tabs.open())).toBe("LEDGER_VERSION_MISMATCH");
+  release();
+  channel.close();
+  expect((await tabs.open()).host.snapshot.role).toBe("leader");
+});
+
+test("refuses calls under a leader of another version until that one is gone", async () => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  const newer = tabs.openTab();
+  const locked = newer.locks.acquire("ledger:notes", "exclusive", new AbortController().signal);
+  const bob = await tabs.open();
+  await alice.host.close();
+  const release = await locked;
+  newer.channels.open("ledger:notes").post({ type: "leader", tabsVersion: 99, tab: "newer", state: "open" });
+  await tabs.rest();
+
+  expect(await codeOf(bob.host.exec({ sql: "one" }))).toBe("LEDGER_VERSION_MISMATCH");
+  expect(bob.events.at(-1)).toMatchObject({ name: "error", args: [{ code: "LEDGER_VERSION_MISMATCH" }] });
+  release();
+  await tabs.rest();
+  await bob.host.exec({ sql: "two" });
+  expect(tabs.file.written).toEqual(["two"]);
+});
