@@ -19,7 +19,9 @@ const schema = `
   );
   CREATE TABLE IF NOT EXISTS ledger_frontier (site INTEGER PRIMARY KEY, version INTEGER NOT NULL);
   CREATE TABLE IF NOT EXISTS ledger_cursor (site INTEGER PRIMARY KEY, epoch BLOB NOT NULL, position INTEGER NOT NULL);
-  CREATE TABLE IF NOT EXISTS ledger_epoch (id INTEGER PRIMARY KEY, epoch BLOB NOT NULL, from_version INTEGER NOT NULL);
+  CREATE TABLE IF NOT EXISTS ledger_epoch (
+    id INTEGER PRIMARY KEY, epoch BLOB NOT NULL, from_version INTEGER NOT NULL, skipped_to INTEGER NOT NULL
+  );
   CREATE TABLE IF NOT EXISTS ledger_quarantine (
     id INTEGER PRIMARY KEY AUTOINCREMENT, site INTEGER NOT NULL, origin_version INTEGER NOT NULL,
     tbl TEXT NOT NULL, pk BLOB NOT NULL, cid TEXT NOT NULL, value_class INTEGER NOT NULL, value,
@@ -31,27 +33,58 @@ const schema = `
 export interface EpochRecord {
   readonly epoch: Epoch;
   readonly fromVersion: number;
+  /** The versions after `fromVersion` up to this one were never used. */
+  readonly skippedTo: number;
 }
 
 export const createBookkeepingTables = (connection: Connection): Promise<void> => connection.run(schema);
 
-/** Records that the database is open under `epoch` and answers all remembered openings, oldest first. */
+/**
+ * Records that the database is open under `epoch` and answers all remembered openings, oldest first. Every opening but
+ * the first skips versions, see {@link firstVersionAt}.
+ * @param newestVersion - that is stored
+ */
 export const recordEpoch = async (
   connection: Connection,
-  epoch: Epoch,
-  fromVersion: number,
+  opening: { readonly epoch: Epoch; readonly newestVersion: number; readonly nowMs: number },
 ): Promise<readonly EpochRecord[]> => {
-  await connection.all("INSERT INTO ledger_epoch (epoch, from_version) VALUES (?, ?)", [hexToBytes(epoch), fromVersion]);
+  const { epoch, newestVersion, nowMs } = opening;
+  const isFirst = (await connection.all("SELECT 1 FROM ledger_epoch LIMIT 1")).length === 0;
+  const skippedTo = isFirst ? newestVersion : Math.max(newestVersion, firstVersionAt(nowMs));
+  if (!isFirst) {
+    // cr-sqlite goes on from the larger of this entry, kept for its own compaction, and what is stored.
+    await connection.all("INSERT OR REPLACE INTO crsql_master (key, value) VALUES ('pre_compact_dbversion', ?)", [
+      skippedTo,
+    ]);
+  }
+  await connection.all("INSERT INTO ledger_epoch (epoch, from_version, skipped_to) VALUES (?, ?, ?)", [
+    hexToBytes(epoch),
+    newestVersion,
+    skippedTo,
+  ]);
   await connection.all(
     "DELETE FROM ledger_epoch WHERE id NOT IN (SELECT id FROM ledger_epoch ORDER BY id DESC LIMIT ?)",
     [keptEpochs],
   );
-  const rows = await connection.all("SELECT epoch, from_version FROM ledger_epoch ORDER BY id");
-  return rows.map(([bytes, from]) => ({
+  const rows = await connection.all("SELECT epoch, from_version, skipped_to FROM ledger_epoch ORDER BY id");
+  return rows.map(([bytes, from, to]) => ({
     epoch: bytesToHex(bytes as Uint8Array) as Epoch,
     fromVersion: from as number,
+    skippedTo: to as number,
   }));
 };
+
+/**
+ * Where own writes begin in an opening of the database: above everything that any earlier opening can have written, also
+ * when its end was lost in a crash or an older file was put back, so that no version ever stands for two writes. Taken
+ * from the clock at 1,024 versions a millisecond, which no replica writes. A clock set back weakens only this protection:
+ * merging never looks at it.
+ */
+const firstVersionAt = (nowMs: number): number => Math.trunc(nowMs) * 1024;
+
+/** Newest own version before the gap in which `version` lies; undefined when it lies in none. */
+export const lostAfter = (epochs: readonly EpochRecord[], version: number): number | undefined =>
+  epochs.find((record) => version > record.fromVersion && version <= record.skippedTo)?.fromVersion;
 
 /**
  * Place in the own log that a peer's cursor stands for. What was written in an opening after the place where the next

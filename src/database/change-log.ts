@@ -47,6 +47,11 @@ export interface ChangeLog {
   greeting(peer: SiteId): Promise<{ readonly frontier: Frontier; readonly cursor: Cursor | undefined }>;
   /** Place in the own log that a peer's cursor stands for. */
   resumePosition(cursor: Cursor | undefined): number;
+  /**
+   * When `version` is one of our own that no opening of this database can have written, or one that was lost since: the
+   * newest version before the loss. Undefined when nothing is missing.
+   */
+  lostAfter(version: number): number | undefined;
   read(request: ReadRequest): Promise<LogStretch>;
   /** Rows, cursor and frontier in one transaction; all or nothing. */
   apply(delta: Delta): Promise<Applied>;
@@ -59,19 +64,25 @@ export interface ChangeLogOptions {
   readonly database: Database;
   /** Fresh for this opening of the database. */
   readonly epoch: Epoch;
+  /** Milliseconds since the epoch. */
+  readonly nowMs: number;
   /** Changes of one stretch, about; whole versions always. Default 4,000. */
   readonly stretchChanges?: number;
 }
 
 export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLog> => {
-  const { database, epoch, stretchChanges = defaultStretchChanges } = options;
+  const { database, epoch, nowMs, stretchChanges = defaultStretchChanges } = options;
   const own = database.siteId;
   const tables = () => [...database.syncedTables.values()];
   const frontierNow = (connection: Connection): Promise<Frontier> => readFrontier(connection, tables(), own);
 
   const epochs = await database.transact({ type: "local" }, async (connection) => {
     await books.createBookkeepingTables(connection);
-    const result = await books.recordEpoch(connection, epoch, await newestVersion(connection, tables()));
+    const result = await books.recordEpoch(connection, {
+      epoch,
+      newestVersion: await newestVersion(connection, tables()),
+      nowMs,
+    });
     return { result, tables: [] };
   });
 
@@ -86,17 +97,18 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
 
     resumePosition: (cursor) => books.resumePosition(epochs, cursor),
 
+    lostAfter: (version) => books.lostAfter(epochs, version),
+
     read: (request) =>
       database.read(async (connection) => {
         const stretch = await readStretch(connection, tables(), own, { ...request, limit: stretchChanges });
         const frontier = await frontierNow(connection);
         if (!stretch.complete) {
-          return { ...stretch, after: request.after, quarantineTo: request.quarantineAfter, frontier };
+          return { ...stretch, quarantineTo: request.quarantineAfter, frontier };
         }
         const quarantine = await readQuarantine(connection, request.quarantineAfter, request.known);
         return {
           ...stretch,
-          after: request.after,
           groups: [...stretch.groups, ...quarantine.groups],
           quarantineTo: quarantine.to,
           frontier,
@@ -108,7 +120,7 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
         const merged =
           delta.groups.length === 0
             ? { count: 0, quarantined: 0, tables: [] }
-            : await mergeGroups(connection, database.syncedTables, delta.groups);
+            : await mergeGroups(connection, database.syncedTables, own, delta.groups);
         const claims = new Map(delta.claims);
         claims.delete(own); // What was written here is known from the log itself.
         await books.raiseFrontier(connection, claims);
@@ -132,7 +144,7 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
       database.transact({ type: "remote", peerId: own }, async (connection) => {
         const groups = await takeFromQuarantine(connection, (change) => isApplicable(database.syncedTables, change));
         if (groups.length === 0) return { result: 0, tables: [] };
-        const merged = await mergeGroups(connection, database.syncedTables, groups);
+        const merged = await mergeGroups(connection, database.syncedTables, own, groups);
         return { result: merged.count, tables: merged.tables };
       }),
   };

@@ -57,6 +57,7 @@ export interface Merged {
 export const mergeGroups = async (
   connection: Connection,
   tables: ReadonlyMap<string, SyncedTable>,
+  own: SiteId,
   groups: readonly ChangeGroup[],
 ): Promise<Merged> => {
   const touched = new Set<string>();
@@ -112,7 +113,8 @@ export const mergeGroups = async (
 
     await noteTable();
     if (impacted > impactedBefore) {
-      await writeOrigin(connection, stamp, group);
+      // Own writes that were lost here come back as new own ones, so that whoever never saw them gets them as well.
+      if (group.site !== own) await writeOrigin(connection, stamp, group);
       stamp += 1;
     }
   }

@@ -7,6 +7,8 @@ export interface EngineHost {
   readonly storage: StorageKind;
   /** Opens a new instance of the engine over the files. Called again after a crash, when the one before is abandoned. */
   openConnection(): Promise<SqliteConnection>;
+  /** Called after a commit, while the engine is at rest. */
+  maintain?(): Promise<void>;
   /** Gives up files and locks; the connection is closed by then. Never called twice. */
   release(): Promise<void>;
 }

@@ -18,8 +18,8 @@ const rootDirectory = "ledger";
 const databaseFile = "ledger.db";
 const journalFile = `${databaseFile}-journal`;
 
-/** How long to wait for a worker that is just being torn down to let go of its handles. */
-const retryDelaysMs = [25, 50, 100, 200, 400];
+/** A worker that is being torn down keeps its handles for a while: a few milliseconds, or seconds on a busy machine. */
+const retryDelaysMs = [25, 50, 100, 200, 400, 800, 1600];
 
 /** OPFS takes no slash and no dot names; any text becomes a name that is at least one character long. */
 const directoryNameOf = (name: string): string => `db-${encodeURIComponent(name)}`;

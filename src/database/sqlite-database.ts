@@ -87,6 +87,10 @@ export const createSqliteDatabase = async (
     });
   };
   const report = async (tables: Iterable<string>, origin: CommitOrigin): Promise<void> => {
+    // The commit stands, whatever becomes of the housekeeping.
+    await host.maintain?.().catch((error: unknown) => {
+      logger.warn("the storage could not be tidied", { message: toLedgerError(error).message });
+    });
     await refreshVersion();
     await refreshSchema();
     // A view that an INSTEAD OF trigger writes through has no rows of its own.

@@ -15,9 +15,15 @@ declare module "@vlcn.io/wa-sqlite/dist/crsqlite.mjs" {
 }
 
 declare module "@vlcn.io/wa-sqlite/src/examples/IDBBatchAtomicVFS.js" {
-  export type IDBBatchAtomicVFS = import("./vfs.ts").Vfs & { close(): Promise<void> };
+  export type IDBBatchAtomicVFS = import("./vfs.ts").Vfs & {
+    /** Set on registering: suspends the engine while `work` runs. */
+    handleAsync: (work: () => unknown) => unknown;
+    /** Deletes the pages of `path` that newer ones have replaced. */
+    purge(path: string): Promise<void>;
+    close(): Promise<void>;
+  };
   export const IDBBatchAtomicVFS: new (
     idbDatabaseName: string,
-    options: { readonly durability: "default" | "strict" | "relaxed" },
+    options: { readonly durability: "default" | "strict" | "relaxed"; readonly purge: "deferred" | "manual" },
   ) => IDBBatchAtomicVFS;
 }
