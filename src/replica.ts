@@ -56,7 +56,7 @@ export const openReplica = async (
   const { clock, random, logger } = platform;
   const database = await openDatabase(options);
   const epoch = bytesToHex(random.bytes(16)) as Epoch;
-  const log = await openChangeLog({ database, epoch }).catch(async (error: unknown) => {
+  const log = await openChangeLog({ database, epoch, nowMs: clock.nowMs() }).catch(async (error: unknown) => {
     await database.close();
     throw error;
   });

@@ -23,7 +23,7 @@ import {
   type TimerName,
 } from "./replication/core-state.ts";
 import { step } from "./replication/core.ts";
-import { covers } from "./replication/frontier.ts";
+import { covers, versionOf } from "./replication/frontier.ts";
 import { defaultReplicationLimits } from "./replication/limits.ts";
 import type { Message } from "./replication/message.ts";
 import type { Link } from "./transport/link.ts";
@@ -83,12 +83,16 @@ export const createReplicator = (options: {
   let stepping = false;
   let closed = false;
   let digestCostMs = 0;
-  const emitter = createEmitter<ReplicatorEvents>((error) => logger.error("a replicator listener threw", { error: String(error) }));
+  const emitter = createEmitter<ReplicatorEvents>((error) =>
+    logger.error("a replicator listener threw", { error: String(error) }),
+  );
   const disposer = createDisposer((error) => logger.error("release failed", { error: String(error) }));
 
-  disposer.defer(database.onCommit((commit) => {
-    if (commit.origin.type === "local") feed({ type: "committed" });
-  }));
+  disposer.defer(
+    database.onCommit((commit) => {
+      if (commit.origin.type === "local") feed({ type: "committed" });
+    }),
+  );
   disposer.defer(database.onSchemaChange(() => void replayQuarantine()));
 
   /** Steps the core through everything fed, never re-entered: an effect that feeds is served after this step. */
@@ -115,7 +119,7 @@ export const createReplicator = (options: {
         return send(effect.link, effect.message);
       case "read-changes":
         return void log.read(effect).then(
-          (stretch) => feed({ type: "read", link: effect.link, stretch }),
+          (stretch) => feed({ type: "read", link: effect.link, pass: effect.pass, stretch }),
           (error: unknown) => fail(effect.link, error),
         );
       case "apply-changes":
@@ -204,7 +208,10 @@ export const createReplicator = (options: {
   const fault = (id: LinkId, code: string): void => {
     const open = links.get(id);
     if (open === undefined) return;
-    emitter.emit("error", new LedgerError("LEDGER_PEER_FAULT", `peer ${open.link.peer.siteId} broke the protocol: ${code}`));
+    emitter.emit(
+      "error",
+      new LedgerError("LEDGER_PEER_FAULT", `peer ${open.link.peer.siteId} broke the protocol: ${code}`),
+    );
     open.link.close(code);
   };
 
@@ -236,8 +243,16 @@ export const createReplicator = (options: {
     if (!decoded.ok) return fault(open.link.id, `${decoded.error.code} ${decoded.error.rule}`);
     const message = decoded.value;
     if (message.type === "changes") open.digest = "unknown";
-    const resume = message.type === "hello" ? { resumeAt: log.resumePosition(message.cursor) } : {};
-    feed({ type: "received", link: open.link.id, message, ...resume });
+    if (message.type !== "hello") return feed({ type: "received", link: open.link.id, message });
+    const lostAfter = log.lostAfter(versionOf(message.frontier, database.siteId));
+    if (lostAfter !== undefined) logger.warn("a peer holds writes that were lost here; asking for them");
+    feed({
+      type: "received",
+      link: open.link.id,
+      message,
+      resumeAt: log.resumePosition(message.cursor),
+      ...(lostAfter === undefined ? {} : { lostAfter }),
+    });
   };
 
   const attach = (link: Link): void => {
@@ -307,7 +322,8 @@ export const createReplicator = (options: {
     progress: () =>
       [...links.values()].map(({ link, digest, lastSyncAt }) => {
         const core = state.links.get(link.id);
-        const pending = core?.phase !== "streaming" || core.behind || core.reading || !covers(core.held, state.frontier);
+        const pending =
+          core?.phase !== "streaming" || core.behind || core.reading || !covers(core.held, state.frontier);
         return {
           peerId: link.peer.siteId,
           pending,

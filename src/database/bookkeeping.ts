@@ -109,7 +109,9 @@ export const siteNumber = async (connection: Connection, site: SiteId): Promise<
 
 /** What is held of other sites. */
 export const readForeignFrontier = async (connection: Connection): Promise<Map<SiteId, number>> => {
-  const rows = await connection.all("SELECT s.site, f.version FROM ledger_frontier f JOIN ledger_site s ON s.id = f.site");
+  const rows = await connection.all(
+    "SELECT s.site, f.version FROM ledger_frontier f JOIN ledger_site s ON s.id = f.site",
+  );
   return new Map(rows.map(([site, version]) => [bytesToSiteId(site as Uint8Array), version as number]));
 };
 

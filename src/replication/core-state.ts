@@ -39,6 +39,10 @@ export interface StreamingLink extends LinkBase {
   readonly position: number;
   /** End of the stretch of this replica's quarantine that the peer was sent. */
   readonly quarantinePosition: number;
+  /** Counts how often the log was begun anew for this link; a read of an earlier pass is void. */
+  readonly pass: number;
+  /** Our own log's lost end is on its way back over this link: until it is here we do not say how far we wrote. */
+  readonly recovering: boolean;
   /** A read for this link is under way. */
   readonly reading: boolean;
   /** The log holds, or may hold, something beyond `position` that is due. */
@@ -73,8 +77,6 @@ export interface CoreState {
 
 /** A stretch of the own log as the database read it, in one go. */
 export interface LogStretch {
-  /** The `after` of the order to read. */
-  readonly after: number;
   readonly groups: readonly ChangeGroup[];
   /** Local version up to which the log was read. */
   readonly to: number;
@@ -105,9 +107,17 @@ export type Input =
       readonly message: Message;
       /** For `hello`: the position in the own log that its cursor stands for; 0 when it stands for none. */
       readonly resumeAt?: number;
+      /** For `hello`: the peer holds own writes that were lost here; nothing up to this version was. */
+      readonly lostAfter?: number;
     }
   | { readonly type: "committed" }
-  | { readonly type: "read"; readonly link: LinkId; readonly stretch: LogStretch }
+  | {
+      readonly type: "read";
+      readonly link: LinkId;
+      /** As in the order to read. */
+      readonly pass: number;
+      readonly stretch: LogStretch;
+    }
   | {
       readonly type: "applied";
       readonly link: LinkId;
@@ -130,6 +140,7 @@ export type Effect =
   | {
       readonly type: "read-changes";
       readonly link: LinkId;
+      readonly pass: number;
       readonly after: number;
       readonly quarantineAfter: number;
       /** Groups that this covers are left out. */

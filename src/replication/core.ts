@@ -16,7 +16,9 @@
  * 4. At most one read per link is under way, and none while the link has no room: a slow peer slows only itself.
  * 5. Own writes are offered to every linked peer at once; what came from elsewhere waits `relayDelayMs`, in which the
  *    peer's progress may show that it is no news, and is never offered when the peer's frontier covers it.
- * 6. Nothing but `hello` is accepted first, and `hello` only once.
+ * 6. Versions are never used twice, also after the end of the log was lost: every opening of the database leaves a gap. A
+ *    peer whose frontier names a version in a gap holds writes that were lost here; they are asked back (`rewind`).
+ * 7. Nothing but `hello` is accepted first, and `hello` only once.
  */
 
 import type { LinkId } from "../common/ids.ts";
@@ -67,6 +69,7 @@ const readIfDue = (state: CoreState, id: LinkId, link: StreamingLink): Step => {
       {
         type: "read-changes",
         link: id,
+        pass: link.pass,
         after: link.position,
         quarantineAfter: link.quarantinePosition,
         known: link.repair === "running" ? emptyFrontier : link.held,
@@ -104,13 +107,28 @@ const opened = (state: CoreState, input: Extract<Input, { type: "opened" }>): St
   return { state: withLink(next, input.link, link), effects: [{ type: "send", link: input.link, message: hello }] };
 };
 
-const greeted = (state: CoreState, id: LinkId, link: GreetingLink, hello: Hello, resumeAt: number): Step => {
+/** What the peer of `link` is to be told of `frontier`, and what it was told then. */
+const tell = (state: CoreState, link: StreamingLink, frontier: Frontier): { news: Frontier; told: Frontier } => {
+  const news = new Map(frontierSince(link.told, frontier));
+  if (link.recovering) news.delete(state.own);
+  return { news, told: mergeFrontiers(link.told, news) };
+};
+
+const greeted = (
+  state: CoreState,
+  id: LinkId,
+  link: GreetingLink,
+  hello: Hello,
+  { resumeAt = 0, lostAfter }: Pick<Extract<Input, { type: "received" }>, "resumeAt" | "lostAfter">,
+): Step => {
   const streaming: StreamingLink = {
     ...link,
     phase: "streaming",
     held: hello.frontier,
     position: resumeAt,
     quarantinePosition: 0,
+    pass: 0,
+    recovering: lostAfter !== undefined,
     reading: false,
     behind: true,
     relayDue: false,
@@ -120,8 +138,17 @@ const greeted = (state: CoreState, id: LinkId, link: GreetingLink, hello: Hello,
     sentDigest: undefined,
     repair: "none",
   };
-  const step = readIfDue(state, id, streaming);
-  return { state: step.state, effects: [...step.effects, setTimer(state, "digest")] };
+  if (lostAfter === undefined) {
+    const step = readIfDue(state, id, streaming);
+    return { state: step.state, effects: [...step.effects, setTimer(state, "digest")] };
+  }
+  // Invariant 6.
+  const frontier = new Map(link.told).set(state.own, lostAfter);
+  const step = readIfDue(state, id, { ...streaming, told: frontier });
+  return {
+    state: step.state,
+    effects: [{ type: "send", link: id, message: { type: "rewind", frontier } }, ...step.effects],
+  };
 };
 
 const receivedChanges = (state: CoreState, id: LinkId, link: StreamingLink, changes: Changes): Step => {
@@ -160,6 +187,17 @@ const isIdleWith = (state: CoreState, link: LinkState): link is StreamingLink =>
   covers(state.frontier, link.held) &&
   ![...state.links.values()].some((other) => other.phase === "streaming" && other.partial);
 
+/** The link with the whole log before it again. */
+const fromTheBeginning = (link: StreamingLink): StreamingLink => ({
+  ...link,
+  position: 0,
+  quarantinePosition: 0,
+  pass: link.pass + 1,
+  behind: true,
+  peerDigest: undefined,
+  sentDigest: undefined,
+});
+
 /** Compares when both digests of one frontier are there; reports, and offers everything once more when they differ. */
 const compareDigests = (state: CoreState, id: LinkId, link: StreamingLink): Step => {
   if (state.digest === undefined || link.peerDigest === undefined || !isIdleWith(state, link)) {
@@ -168,16 +206,7 @@ const compareDigests = (state: CoreState, id: LinkId, link: StreamingLink): Step
   const agrees = digestsAgree(state.digest, link.peerDigest);
   const report: Effect = { type: "report-digest", peer: link.peer, agrees };
   if (agrees || link.repair !== "none") return { state: withLink(state, id, link), effects: [report] };
-  const again: StreamingLink = {
-    ...link,
-    repair: "running",
-    position: 0,
-    quarantinePosition: 0,
-    behind: true,
-    peerDigest: undefined,
-    sentDigest: undefined,
-  };
-  const step = readIfDue(state, id, again);
+  const step = readIfDue(state, id, { ...fromTheBeginning(link), repair: "running" });
   return { state: step.state, effects: [report, ...step.effects] };
 };
 
@@ -190,10 +219,10 @@ const received = (state: CoreState, input: Extract<Input, { type: "received" }>)
     effects: [{ type: "disconnect", link: input.link, code }],
   });
 
-  // Invariant 6.
+  // Invariant 7.
   if (link.phase === "greeting") {
     if (message.type !== "hello") return refuse("HELLO_EXPECTED");
-    return greeted(state, input.link, link, message, input.resumeAt ?? 0);
+    return greeted(state, input.link, link, message, input);
   }
   switch (message.type) {
     case "hello":
@@ -207,6 +236,8 @@ const received = (state: CoreState, input: Extract<Input, { type: "received" }>)
     }
     case "digest":
       return compareDigests(state, input.link, { ...link, peerDigest: message.tables });
+    case "rewind":
+      return readIfDue(state, input.link, { ...fromTheBeginning(link), held: message.frontier });
   }
 };
 
@@ -216,8 +247,8 @@ const read = (state: CoreState, input: Extract<Input, { type: "read" }>): Step =
   const link = grown.links.get(input.link);
   if (link?.phase !== "streaming") return unchanged(grown);
 
-  // A repair began during the read: its place is the log's beginning, and this stretch will come again.
-  if (stretch.after !== link.position) return readIfDue(grown, input.link, { ...link, reading: false });
+  // The log was begun anew during the read: this stretch will come again.
+  if (input.pass !== link.pass) return readIfDue(grown, input.link, { ...link, reading: false });
 
   const next: StreamingLink = {
     ...link,
@@ -230,14 +261,14 @@ const read = (state: CoreState, input: Extract<Input, { type: "read" }>): Step =
   const isNews = stretch.groups.length > 0 || (stretch.complete && !covers(link.held, stretch.frontier));
   if (!isNews) return readIfDue(grown, input.link, next);
 
+  const { news, told } = tell(grown, link, stretch.frontier);
   const message: Changes = {
     type: "changes",
     to: stretch.to,
     complete: stretch.complete,
-    frontier: frontierSince(link.told, stretch.frontier),
+    frontier: news,
     groups: stretch.groups,
   };
-  const told = mergeFrontiers(link.told, stretch.frontier);
   const step = readIfDue(grown, input.link, { ...next, told, sentDigest: undefined });
   return {
     state: step.state,
@@ -256,7 +287,11 @@ const relayLater = (state: CoreState, source: LinkId): Step => {
 
 const applied = (state: CoreState, input: Extract<Input, { type: "applied" }>): Step => {
   const changed = input.grew || !covers(state.frontier, input.frontier);
-  const next = changed ? moved(state, input.frontier) : state;
+  let next = changed ? moved(state, input.frontier) : state;
+  const source = next.links.get(input.link);
+  if (source?.phase === "streaming" && source.recovering && input.complete) {
+    next = withLink(next, input.link, { ...source, recovering: false });
+  }
   const effects: Effect[] = [setTimer(next, "digest")];
   const isTold = [...next.links.values()].every((link) => covers(link.told, next.frontier));
   if (!isTold) effects.push(setTimer(next, "progress"));
@@ -282,10 +317,10 @@ const elapsedRelay = (state: CoreState): Step =>
 
 const elapsedProgress = (state: CoreState): Step =>
   forEachStreaming(state, (current, id, link) => {
-    const news = frontierSince(link.told, current.frontier);
+    const { news, told } = tell(current, link, current.frontier);
     if (news.size === 0) return unchanged(current);
     return {
-      state: withLink(current, id, { ...link, told: current.frontier, sentDigest: undefined }),
+      state: withLink(current, id, { ...link, told, sentDigest: undefined }),
       effects: [{ type: "send", link: id, message: { type: "progress", frontier: news } }],
     };
   });
@@ -303,7 +338,9 @@ const digested = (state: CoreState, input: Extract<Input, { type: "digested" }>)
   return forEachStreaming({ ...state, digest: input.tables }, (current, id, link) => {
     if (!isIdleWith(current, link)) return unchanged(current);
     const send: Effect[] =
-      link.sentDigest === undefined ? [{ type: "send", link: id, message: { type: "digest", tables: input.tables } }] : [];
+      link.sentDigest === undefined
+        ? [{ type: "send", link: id, message: { type: "digest", tables: input.tables } }]
+        : [];
     const step = compareDigests(current, id, { ...link, sentDigest: input.tables });
     return { state: step.state, effects: [...send, ...step.effects] };
   });

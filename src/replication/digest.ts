@@ -83,12 +83,14 @@ export const createDigestBuilder = (): DigestBuilder => {
       sum.changes += 1;
     },
     finish: () =>
-      [...sums].sort(([a], [b]) => (a < b ? -1 : 1)).map(([table, { high, low, changes }]) => {
-        const bytes = new Uint8Array(8);
-        const view = new DataView(bytes.buffer);
-        view.setUint32(0, high);
-        view.setUint32(4, low);
-        return { table, hash: bytesToHex(bytes), changes };
-      }),
+      [...sums]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([table, { high, low, changes }]) => {
+          const bytes = new Uint8Array(8);
+          const view = new DataView(bytes.buffer);
+          view.setUint32(0, high);
+          view.setUint32(4, low);
+          return { table, hash: bytesToHex(bytes), changes };
+        }),
   };
 };

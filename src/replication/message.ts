@@ -37,6 +37,15 @@ export interface Progress {
   readonly frontier: Frontier;
 }
 
+/**
+ * What was said of the sender's holdings before is replaced by `frontier`, which may be lower, and the receiver's log is
+ * wanted from its beginning. For a replica that finds that it lost the end of its own log.
+ */
+export interface Rewind {
+  readonly type: "rewind";
+  readonly frontier: Frontier;
+}
+
 /** Order-free hash of one table's changes. */
 export interface TableDigest {
   readonly table: string;
@@ -51,7 +60,7 @@ export interface Digest {
   readonly tables: readonly TableDigest[];
 }
 
-export type Message = Hello | Changes | Progress | Digest;
+export type Message = Hello | Changes | Progress | Digest | Rewind;
 
 /** Version of this protocol; in the link handshake, so that both sides can say why they do not understand each other. */
 export const protocolVersion = 1;

@@ -16,8 +16,7 @@ import type { Link } from "../transport/link.ts";
 
 /** Why there is no link. `unreachable` is the everyday case: no path in time, or the peer went away. */
 export type AttemptFailure =
-  | { readonly reason: "unreachable" }
-  | { readonly reason: "refused" | "unavailable"; readonly error: LedgerError };
+  { readonly reason: "unreachable" } | { readonly reason: "refused" | "unavailable"; readonly error: LedgerError };
 
 export interface LinkAttempt {
   readonly conn: ConnectionId;

@@ -4,13 +4,27 @@
  */
 
 import { createEmitter, type Unsubscribe } from "../common/emitter.ts";
-import { bytesToHex, bytesToSiteId, hexToBytes, siteIdToBytes, type Epoch, type MemberId, type SiteId } from "../common/ids.ts";
+import {
+  bytesToHex,
+  bytesToSiteId,
+  hexToBytes,
+  siteIdToBytes,
+  type Epoch,
+  type MemberId,
+  type SiteId,
+} from "../common/ids.ts";
 import type { Logger } from "../common/logger.ts";
 import type { Random } from "../common/random.ts";
 import { utf8 } from "../common/utf8.ts";
 import { createReplayGuard } from "../security/replay-guard.ts";
 import type { RoomKeys } from "../security/room-keys.ts";
-import { createConnectionId, createSealer, maxBodyBytes, type ConnectionId, type Sealer } from "../security/sealed-envelope.ts";
+import {
+  createConnectionId,
+  createSealer,
+  maxBodyBytes,
+  type ConnectionId,
+  type Sealer,
+} from "../security/sealed-envelope.ts";
 import type { Signaling } from "../signaling/signaling.ts";
 
 /** Types of sealed bodies. */
@@ -54,7 +68,9 @@ export const createRoomMail = (options: {
   const announcements = createConnectionId(random);
   const seqByConnection = new Map<ConnectionId, number>();
   let sealer: { readonly member: MemberId; readonly sealer: Sealer } | undefined;
-  const emitter = createEmitter<RoomMailEvents>((error) => logger.error("a mail listener threw", { error: String(error) }));
+  const emitter = createEmitter<RoomMailEvents>((error) =>
+    logger.error("a mail listener threw", { error: String(error) }),
+  );
 
   const post = (to: MemberId, conn: ConnectionId, type: number, body: Uint8Array): void => {
     if (sealer === undefined) return;

@@ -102,7 +102,8 @@ export const joinRoom = (options: RoomOptions): Room => {
     emitter.emit("joined", again);
     for (const member of members) mail.announce(member, true);
     // Who did not come back with the meeting point is known by not answering; linked peers stay either way.
-    for (const peer of peers.values()) if (peer.member !== undefined && !members.includes(peer.member)) memberLeft(peer);
+    for (const peer of peers.values())
+      if (peer.member !== undefined && !members.includes(peer.member)) memberLeft(peer);
   });
   signaling.on("lost", () => emitter.emit("lost"));
   signaling.on("reconnecting", (attempt) => emitter.emit("reconnecting", attempt));
@@ -173,7 +174,10 @@ export const joinRoom = (options: RoomOptions): Room => {
     try {
       return acceptPeer(peer.siteId);
     } catch (error) {
-      emitter.emit("error", new LedgerError("LEDGER_LISTENER_FAILED", "acceptPeer threw; the peer was not accepted", { cause: error }));
+      emitter.emit(
+        "error",
+        new LedgerError("LEDGER_LISTENER_FAILED", "acceptPeer threw; the peer was not accepted", { cause: error }),
+      );
       return false;
     }
   };
@@ -206,7 +210,8 @@ export const joinRoom = (options: RoomOptions): Room => {
     if (peer === undefined || closed) return;
     if (peer.attempt?.conn === conn) return peer.attempt.signal(description);
     if (isInitiator(peer)) return; // Of an attempt of ours that is over.
-    if (peer.link === undefined && peer.attempt === undefined && openCount() >= maxLinks) return mail.decline(from, conn);
+    if (peer.link === undefined && peer.attempt === undefined && openCount() >= maxLinks)
+      return mail.decline(from, conn);
     if (!isAccepted(peer)) return mail.decline(from, conn);
     dropAttempt(peer);
     startAttempt(peer, conn, "responder");

@@ -6,7 +6,10 @@ import { step as coreStep } from "../../src/replication/core.ts";
 import { emptyFrontier, mergeFrontiers } from "../../src/replication/frontier.ts";
 import { simulate, type StepFunction } from "./simulation.ts";
 
-const mapEffects = (step: Step, change: (effect: Step["effects"][number]) => readonly Step["effects"][number][]): Step => ({
+const mapEffects = (
+  step: Step,
+  change: (effect: Step["effects"][number]) => readonly Step["effects"][number][],
+): Step => ({
   state: step.state,
   effects: step.effects.flatMap(change),
 });

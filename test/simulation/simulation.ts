@@ -6,7 +6,8 @@
 
 import { openChangeLog, type ChangeLog } from "../../src/database/change-log.ts";
 import type { Database } from "../../src/database/database.ts";
-import { openDatabase } from "../../src/database/open-database.ts";
+import { openMemoryHost } from "../../src/database/memory-host.ts";
+import { createSqliteDatabase } from "../../src/database/sqlite-database.ts";
 import { bytesToHex, type Epoch, type LinkId } from "../../src/common/ids.ts";
 import { decodeMessage, encodeMessage } from "../../src/replication/codec.ts";
 import {
@@ -17,8 +18,10 @@ import {
   type TimerName,
 } from "../../src/replication/core-state.ts";
 import { step as coreStep } from "../../src/replication/core.ts";
+import { versionOf } from "../../src/replication/frontier.ts";
 import { defaultReplicationLimits } from "../../src/replication/limits.ts";
 import type { Message } from "../../src/replication/message.ts";
+import { createSimulatedDisk, type SimulatedDisk } from "./simulated-disk.ts";
 
 /** The core under test; a planted bug replaces it. */
 export type StepFunction = typeof coreStep;
@@ -41,11 +44,15 @@ export interface SimulationReport {
   readonly eventsToQuiet: number;
   /** Digests that differed although the frontiers were equal. */
   readonly disagreements: number;
+  /** Restarts on older files, and lost writes that were asked back. */
+  readonly lostEnds: number;
+  readonly recoveries: number;
 }
 
 interface Replica {
   readonly index: number;
-  readonly database: Database;
+  readonly disk: SimulatedDisk;
+  database: Database;
   log: ChangeLog;
   core: CoreState;
   hasTable: boolean;
@@ -90,7 +97,16 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
   const pick = <T>(items: readonly T[]): T => items[below(items.length)] as T;
   const chance = (probability: number): boolean => unit() < probability;
   const step = options.step ?? coreStep;
-  const report = { messagesWithRows: 0, rowsSent: 0, rowsEffective: 0, bytes: 0, eventsToQuiet: 0, disagreements: 0 };
+  const report = {
+    messagesWithRows: 0,
+    rowsSent: 0,
+    rowsEffective: 0,
+    bytes: 0,
+    eventsToQuiet: 0,
+    disagreements: 0,
+    lostEnds: 0,
+    recoveries: 0,
+  };
   const links: SimulatedLink[] = [];
   const replicas: Replica[] = [];
   let nextLink = 1;
@@ -105,11 +121,25 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
     replica.hasTable = true;
   };
 
+  let clockMs = 1_800_000_000_000;
+  const nextMs = (): number => (clockMs += 1 + below(1_000));
+
   const openReplica = async (index: number, hasTable: boolean): Promise<Replica> => {
-    const database = await openDatabase({ name: `simulation-${index}`, ladder: ["memory"] });
-    const log = await openChangeLog({ database, epoch: newEpoch(), stretchChanges });
+    const disk = createSimulatedDisk();
+    const database = await createSqliteDatabase(await openMemoryHost(undefined, disk));
+    const log = await openChangeLog({ database, epoch: newEpoch(), nowMs: nextMs(), stretchChanges });
     const core = createCoreState(database.siteId);
-    const replica: Replica = { index, database, log, core, hasTable: false, work: [], facts: [], timers: new Set() };
+    const replica: Replica = {
+      index,
+      disk,
+      database,
+      log,
+      core,
+      hasTable: false,
+      work: [],
+      facts: [],
+      timers: new Set(),
+    };
     if (hasTable) await createTable(replica);
     return replica;
   };
@@ -144,7 +174,12 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
       case "send":
         return send(replica, effect.link, effect.message);
       case "read-changes":
-        replica.work.push(async () => ({ type: "read", link: effect.link, stretch: await log.read(effect) }));
+        replica.work.push(async () => ({
+          type: "read",
+          link: effect.link,
+          pass: effect.pass,
+          stretch: await log.read(effect),
+        }));
         return;
       case "apply-changes":
         replica.work.push(async () => {
@@ -171,7 +206,10 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
     const id = nextLink as LinkId;
     nextLink += 1;
     links.push({ id, ends: [a, b], queues: [[], []], open: [true, true] });
-    for (const [own, peer] of [[a, b], [b, a]] as const) {
+    for (const [own, peer] of [
+      [a, b],
+      [b, a],
+    ] as const) {
       own.work.push(async () => {
         const greeting = await own.log.greeting(peer.database.siteId);
         if (openEnd(own, id) === undefined) return undefined;
@@ -196,8 +234,16 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
     if (!decoded.ok) throw new SimulationFailure(`could not decode a message: ${decoded.error.rule}`);
     const message = decoded.value;
     const replica = link.ends[end];
-    const resume = message.type === "hello" ? { resumeAt: replica.log.resumePosition(message.cursor) } : {};
-    feed(replica, { type: "received", link: link.id, message, ...resume });
+    if (message.type !== "hello") return feed(replica, { type: "received", link: link.id, message });
+    const lostAfter = replica.log.lostAfter(versionOf(message.frontier, replica.database.siteId));
+    if (lostAfter !== undefined) report.recoveries += 1;
+    feed(replica, {
+      type: "received",
+      link: link.id,
+      message,
+      resumeAt: replica.log.resumePosition(message.cursor),
+      ...(lostAfter === undefined ? {} : { lostAfter }),
+    });
   };
 
   const write = async (replica: Replica): Promise<void> => {
@@ -221,8 +267,17 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
     replica.facts.push({ type: "committed" });
   };
 
-  /** The process ends between two orders and starts again on the same database. */
-  const restart = async (replica: Replica): Promise<void> => {
+  /**
+   * The process ends between two orders and starts again, on the same files or on those of an earlier moment: a crash that
+   * took the end of the log, or an old copy put back.
+   */
+  const restart = async (replica: Replica, losesEnd: boolean): Promise<void> => {
+    if (losesEnd && replica.disk.restore()) {
+      await replica.database.close();
+      replica.database = await createSqliteDatabase(await openMemoryHost(undefined, replica.disk));
+      replica.hasTable = replica.database.syncedTables.has("notes");
+      report.lostEnds += 1;
+    }
     for (const link of links) {
       const end = link.ends[0] === replica ? 0 : link.ends[1] === replica ? 1 : undefined;
       if (end !== undefined) {
@@ -233,7 +288,12 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
     replica.work.length = 0;
     replica.facts.length = 0;
     replica.timers.clear();
-    replica.log = await openChangeLog({ database: replica.database, epoch: newEpoch(), stretchChanges });
+    replica.log = await openChangeLog({
+      database: replica.database,
+      epoch: newEpoch(),
+      nowMs: nextMs(),
+      stretchChanges,
+    });
     replica.core = createCoreState(replica.database.siteId);
   };
 
@@ -277,13 +337,17 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
       if (replica.hasTable) await write(replica);
     } else if (draw < 0.8) {
       const other = pick(replicas);
-      const isLinked = links.some((link) => link.ends.includes(replica) && link.ends.includes(other) && (link.open[0] || link.open[1]));
+      const isLinked = links.some(
+        (link) => link.ends.includes(replica) && link.ends.includes(other) && (link.open[0] || link.open[1]),
+      );
       if (other !== replica && !isLinked) connect(replica, other);
     } else if (draw < 0.9) {
       const live = links.filter((link) => link.open[0] || link.open[1]);
       if (live.length > 0) lose(pick(live), chance(0.5) ? 0 : 1);
-    } else if (draw < 0.95) {
-      await restart(replica);
+    } else if (draw < 0.93) {
+      await restart(replica, chance(0.5));
+    } else if (draw < 0.96) {
+      replica.disk.save();
     } else if (!replica.hasTable) {
       await learnTable(replica);
     }
@@ -304,7 +368,8 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
       rowMode: "array",
     });
     const rows = await replica.database.exec({ sql: "SELECT * FROM notes ORDER BY id", rowMode: "array" });
-    const text = (value: unknown): string => JSON.stringify(value, (_, v: unknown) => (typeof v === "bigint" ? `${v}n` : v));
+    const text = (value: unknown): string =>
+      JSON.stringify(value, (_, v: unknown) => (typeof v === "bigint" ? `${v}n` : v));
     return `${changes.rows.map(text).sort().join("\n")}\n${text(rows.rows)}`;
   };
 
