@@ -1,0 +1,72 @@
+/** Leaders that go without a word, or stay without one, as can be brought about in Chromium only. */
+
+import type { LedgerStatus } from "../src/index.ts";
+import { expect, test, type Replica } from "./support/test.ts";
+
+const crash = async ({ page }: Replica): Promise<void> => {
+  const session = await page.context().newCDPSession(page);
+  const crashed = page.waitForEvent("crash");
+  // Never answered: the page that would answer is gone.
+  session.send("Page.crash").catch(() => {});
+  await crashed;
+};
+
+test("makes the next tab lead when the leader's tab crashes", async ({ newReplica }) => {
+  const alice = await newReplica();
+  const bob = await newReplica({ context: alice.page.context() });
+  const nodeId = await alice.nodeId();
+  await alice.exec("INSERT INTO notes (id) VALUES ('a')");
+
+  await crash(alice);
+  await bob.exec("INSERT INTO notes (id) VALUES ('b')");
+
+  expect(await bob.status()).toMatchObject({ role: "leader", storage: "opfs", nodeId });
+  expect(await bob.rows("SELECT id FROM notes ORDER BY id")).toEqual([{ id: "a" }, { id: "b" }]);
+});
+
+test("loses no acknowledged write when the leader crashes under load", async ({ newReplica }) => {
+  const alice = await newReplica();
+  const bob = await newReplica({ context: alice.page.context() });
+  const outcomes = bob.page.evaluate(async () => {
+    const ledger = window.ledgers.get("main")?.ledger;
+    const codes: string[] = [];
+    for (let n = 0; !codes.includes("LEDGER_LEADER_CHANGED") && n < 20_000; n += 1) {
+      const code = await ledger?.exec("INSERT INTO notes (id) VALUES (?)", [`${n}`]).then(
+        () => "",
+        (error: { code: string }) => error.code,
+      );
+      codes.push(code ?? "");
+      (window as { written?: number }).written = n;
+    }
+    return codes;
+  });
+  await bob.page.waitForFunction(() => ((window as { written?: number }).written ?? 0) > 30);
+
+  await crash(alice);
+
+  const codes = await outcomes;
+  const stored = new Set((await bob.rows("SELECT id FROM notes")).map(({ id }) => id));
+  const lost = codes.flatMap((code, n) => (code === "" && !stored.has(`${n}`) ? [n] : []));
+  expect(lost).toEqual([]);
+  expect(new Set(codes)).toEqual(new Set(["", "LEDGER_LEADER_CHANGED"]));
+  expect((await bob.status()).role).toBe("leader");
+});
+
+test("says when the leader stands still, and waits for it", async ({ newReplica }) => {
+  const alice = await newReplica();
+  const bob = await newReplica({ context: alice.page.context() });
+  // A dialog stops a page: nothing is received there until it is answered. (In Firefox messages still are.)
+  const shown = alice.page.waitForEvent("dialog");
+  const stopped = alice.page.evaluate(() => alert("stop"));
+  const dialog = await shown;
+
+  const write = bob.exec("INSERT INTO notes (id) VALUES ('b')");
+  await expect.poll(async () => (await bob.status()).leader).toBe("unresponsive");
+  const statuses = (await bob.events("status")).map(({ args }) => args[0] as LedgerStatus);
+  expect(statuses.some(({ role, leader }) => role === "follower" && leader === "unresponsive")).toBe(true);
+
+  await dialog.accept();
+  await Promise.all([stopped, write]);
+  await expect.poll(async () => (await bob.status()).leader).toBe("responding");
+  expect(await alice.rows("SELECT id FROM notes")).toEqual([{ id: "b" }]);
+});
