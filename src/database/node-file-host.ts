@@ -66,9 +66,11 @@ const createNodeDirectory = (directory: string): VfsDirectory => {
   };
 };
 
-/** Any text as a file name: letters, digits, dot, minus and underscore stay, the rest is percent-encoded. */
+/** Any text as a file name, percent-encoded. Capitals too: on macOS and Windows `Notes` and `notes` would be one file. */
 export const databaseNameToFileName = (name: string): string =>
-  encodeURIComponent(name).replace(/[!'()*~]|^\./g, (sign) => `%${sign.charCodeAt(0).toString(16).padStart(2, "0")}`);
+  encodeURIComponent(name).replace(/%..|[A-Z!'()*~]|^\./g, (sign) =>
+    sign.startsWith("%") ? sign.toLowerCase() : `%${sign.charCodeAt(0).toString(16)}`,
+  );
 
 /** @throws LedgerError LEDGER_STORAGE_BUSY when another process, or this one, has the database open */
 export const openNodeFileHost = async (name: string, directory: string, wasmUrl?: string): Promise<EngineHost> => {
