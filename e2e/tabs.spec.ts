@@ -9,7 +9,9 @@ const leaderFirst = async (tabs: readonly Replica[]): Promise<readonly [Replica,
   let sorted: Replica[] = [];
   const leaders = async (): Promise<number> => {
     const roles = await Promise.all(tabs.map(roleOf));
-    sorted = tabs.toSorted((a, b) => Number(roles[tabs.indexOf(a)] === "follower") - Number(roles[tabs.indexOf(b)] === "follower"));
+    sorted = tabs.toSorted(
+      (a, b) => Number(roles[tabs.indexOf(a)] === "follower") - Number(roles[tabs.indexOf(b)] === "follower"),
+    );
     return roles.filter((role) => role === "leader").length;
   };
   await expect.poll(leaders).toBe(1);

@@ -52,7 +52,12 @@ type State =
   | { readonly name: "idle" }
   /** Has asked over `line` to join. */
   | { readonly name: "seeking"; readonly line: LeaderLine }
-  | { readonly name: "following"; readonly leader: TabId; readonly line: LeaderLine; readonly watching: AbortController }
+  | {
+      readonly name: "following";
+      readonly leader: TabId;
+      readonly line: LeaderLine;
+      readonly watching: AbortController;
+    }
   /** `leader` speaks another version. */
   | { readonly name: "stranded"; readonly leader: TabId };
 

@@ -28,7 +28,8 @@ export const missedEvents = (before: Seen, after: Seen): readonly HostEvent[] =>
   if (!wasConnected && isConnected) events.push({ name: "connected", args: [] });
   for (const [peerId, state] of present) {
     const was = old.get(peerId);
-    if (was === undefined || (was === "ready" && state === "joined")) events.push({ name: "peer-join", args: [peerId] });
+    if (was === undefined || (was === "ready" && state === "joined"))
+      events.push({ name: "peer-join", args: [peerId] });
     if (was !== "ready" && state === "ready") events.push({ name: "peer-ready", args: [peerId] });
   }
   return events;

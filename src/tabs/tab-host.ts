@@ -169,7 +169,11 @@ export const openTabHost = async (options: TabHostOptions): Promise<Host> => {
     notOpened = reject;
   });
   session = start();
-  const stopWaiting = giveUpOpening(clock, () => session?.liveness === "unresponsive", (error) => notOpened(error));
+  const stopWaiting = giveUpOpening(
+    clock,
+    () => session?.liveness === "unresponsive",
+    (error) => notOpened(error),
+  );
   try {
     await opening;
   } catch (error) {

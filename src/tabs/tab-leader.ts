@@ -9,7 +9,15 @@ import type { Host, HostEvent, HostSnapshot } from "../host.ts";
 import type { Locks } from "./locks.ts";
 import { createRoomKeeper } from "./room-keeper.ts";
 import type { TabChannels } from "./tab-channel.ts";
-import type { FollowerMessage, HostRequest, LeaderMessage, Outcome, RoomChoice, TabId, TabNames } from "./tab-message.ts";
+import type {
+  FollowerMessage,
+  HostRequest,
+  LeaderMessage,
+  Outcome,
+  RoomChoice,
+  TabId,
+  TabNames,
+} from "./tab-message.ts";
 import { eventToWire } from "./wire-event.ts";
 
 export interface TabLeader {

@@ -57,8 +57,7 @@ export type FollowerMessage =
 
 /** A public event as it travels: an error does not keep its class through a structured clone. */
 export type WireEvent =
-  | Exclude<HostEvent, { readonly name: "error" }>
-  | { readonly name: "error"; readonly error: WireError };
+  Exclude<HostEvent, { readonly name: "error" }> | { readonly name: "error"; readonly error: WireError };
 
 export type LeaderMessage =
   /** The first message on a line. */

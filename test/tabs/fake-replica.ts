@@ -22,7 +22,14 @@ export interface FakeFile {
   opened: number;
 }
 
-export const createFakeFile = (): FakeFile => ({ written: [], openBy: undefined, busy: 0, fault: undefined, refusal: undefined, opened: 0 });
+export const createFakeFile = (): FakeFile => ({
+  written: [],
+  openBy: undefined,
+  busy: 0,
+  fault: undefined,
+  refusal: undefined,
+  opened: 0,
+});
 
 export interface FakeReplica extends Host {
   /** Rooms entered and left, in order. */

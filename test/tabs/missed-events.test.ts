@@ -1,0 +1,42 @@
+import { expect, test } from "vitest";
+import type { PeerStatus } from "../../src/api.ts";
+import type { SiteId } from "../../src/common/ids.ts";
+import { missedEvents, nothingSeen } from "../../src/tabs/missed-events.ts";
+import { eventTexts } from "./fake-tabs.ts";
+
+const peer = (letter: string, state: PeerStatus["state"]): PeerStatus => ({
+  peerId: letter.repeat(32) as SiteId,
+  state,
+  pending: false,
+  digest: "unknown",
+});
+
+test("has nothing to tell between equal snapshots", () => {
+  const seen = { signaling: "connected", peers: [peer("b", "ready"), peer("c", "joined")] } as const;
+
+  expect(missedEvents(seen, seen)).toEqual([]);
+});
+
+test("tells a newcomer of everything in the order in which it must have happened", () => {
+  const events = missedEvents(nothingSeen, {
+    signaling: "connected",
+    peers: [peer("b", "ready"), peer("c", "joined")],
+  });
+
+  expect(eventTexts(events)).toEqual(["connected", "peer-join bbbb", "peer-ready bbbb", "peer-join cccc"]);
+});
+
+test("tells of a lost link as of a peer that left and was discovered again", () => {
+  const events = missedEvents(
+    { signaling: "connected", peers: [peer("b", "ready"), peer("c", "ready"), peer("d", "joined")] },
+    { signaling: "reconnecting", peers: [peer("b", "joined"), peer("d", "ready")] },
+  );
+
+  expect(eventTexts(events)).toEqual([
+    "peer-leave bbbb",
+    "peer-leave cccc",
+    "disconnected",
+    "peer-join bbbb",
+    "peer-ready dddd",
+  ]);
+});
