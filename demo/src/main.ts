@@ -23,6 +23,9 @@ import { createToasts } from "./toast.ts";
 /** STUN and TURN servers. None: enough for windows of one computer or one network. See demo/README.md. */
 const iceServers: readonly RTCIceServer[] = [];
 
+/** When more notes than this arrive at once, as on joining a room, none of them lights up. */
+const mostGlowing = 3;
+
 const memoryNotice =
   "This browser does not let the page store anything (a private window?). Notes last until this tab closes.";
 
@@ -81,7 +84,8 @@ const showNotes = (store: NotesStore, notices: Notices, announcer: Announcer): v
 
   store.onUpdate((update) => {
     list.setOpen(editor.openId());
-    list.glow(announcer.tell(update));
+    const touched = announcer.tell(update);
+    if (touched.length <= mostGlowing) list.glow(touched);
   });
   listenForShortcuts({
     newNote: createNote,

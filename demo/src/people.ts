@@ -42,7 +42,6 @@ export const createPeople = (): People => {
   const list = find("people", HTMLUListElement);
   const empty = find("people-empty", HTMLElement);
   const stack = find("avatars", HTMLElement);
-  const roomButtonText = find("show-room-text", HTMLElement);
 
   const makeEntry = (peer: PeerStatus): HTMLLIElement => {
     const person = personOf(peer.peerId);
@@ -76,7 +75,6 @@ export const createPeople = (): People => {
       setText(empty, emptyWords(status, wantsOnline));
       const everyone = status.nodeId === undefined ? [] : [status.nodeId, ...peers.map((peer) => peer.peerId)];
       stack.replaceChildren(...everyone.slice(0, 3).map((nodeId) => makeAvatar(personOf(nodeId))));
-      setText(roomButtonText, everyone.length < 2 ? "Room" : `Room, ${everyone.length} people`);
     },
   };
 };
