@@ -25,7 +25,8 @@ const schema = `
   CREATE TABLE IF NOT EXISTS ledger_quarantine (
     id INTEGER PRIMARY KEY AUTOINCREMENT, site INTEGER NOT NULL, origin_version INTEGER NOT NULL,
     tbl TEXT NOT NULL, pk BLOB NOT NULL, cid TEXT NOT NULL, value_class INTEGER NOT NULL, value,
-    col_version INTEGER NOT NULL, cl INTEGER NOT NULL, seq INTEGER NOT NULL
+    col_version INTEGER NOT NULL, cl INTEGER NOT NULL, seq INTEGER NOT NULL,
+    UNIQUE (site, origin_version, tbl, pk, cid)
   );
 `;
 

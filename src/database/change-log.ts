@@ -86,6 +86,16 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
     return { result, tables: [] };
   });
 
+  const replayQuarantine = (): Promise<number> =>
+    database.transact({ type: "remote", peerId: own }, async (connection) => {
+      const groups = await takeFromQuarantine(connection, (change) => isApplicable(database.syncedTables, change));
+      if (groups.length === 0) return { result: 0, tables: [] };
+      const merged = await mergeGroups(connection, database.syncedTables, own, groups);
+      return { result: merged.count, tables: merged.tables };
+    });
+  // What became applicable just before the process ended.
+  await replayQuarantine();
+
   return {
     epoch,
 
@@ -140,12 +150,6 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
         return { frontier: await frontierNow(connection), tables: builder.finish() };
       }),
 
-    replayQuarantine: () =>
-      database.transact({ type: "remote", peerId: own }, async (connection) => {
-        const groups = await takeFromQuarantine(connection, (change) => isApplicable(database.syncedTables, change));
-        if (groups.length === 0) return { result: 0, tables: [] };
-        const merged = await mergeGroups(connection, database.syncedTables, own, groups);
-        return { result: merged.count, tables: merged.tables };
-      }),
+    replayQuarantine,
   };
 };

@@ -47,7 +47,7 @@ const isRefusal = (error: unknown): boolean =>
 export interface Merged {
   /** Changes that had an effect. */
   readonly count: number;
-  /** Changes that had to be put into the quarantine. */
+  /** Changes that were put into the quarantine and were not there yet. */
   readonly quarantined: number;
   /** Tables whose rows changed, sorted. */
   readonly tables: readonly string[];
@@ -87,8 +87,7 @@ export const mergeGroups = async (
     for (const change of group.changes) {
       const known = columnsOf.get(change.table);
       if (known === undefined || !known.cids.has(change.cid) || keyColumnCount(change.pk) !== known.keys) {
-        await addToQuarantine(connection, group, change);
-        quarantined += 1;
+        if (await addToQuarantine(connection, group, change)) quarantined += 1;
         continue;
       }
       if (change.table !== runTable) {
@@ -103,8 +102,7 @@ export const mergeGroups = async (
         if (stepped instanceof Promise) await stepped;
       } catch (error) {
         if (!isRefusal(error)) throw error;
-        await addToQuarantine(connection, group, change);
-        quarantined += 1;
+        if (await addToQuarantine(connection, group, change)) quarantined += 1;
       } finally {
         const reset = statement.reset();
         if (reset instanceof Promise) await reset;

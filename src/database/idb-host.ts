@@ -34,6 +34,10 @@ export const isInIdb = (name: string): Promise<boolean> =>
     };
   });
 
+/** The VFS swallows IndexedDB's own error; an aborted transaction nearly always means that space has run out. */
+const describeIoError = (cause: LedgerError): LedgerError =>
+  new LedgerError("LEDGER_QUOTA_EXCEEDED", "IndexedDB refused to store the change, most likely for want of space", { cause });
+
 /** @returns the function that gives the lock up */
 const takeLock = async (name: string): Promise<() => void> => {
   const { locks } = navigator as Partial<Navigator>;
@@ -104,7 +108,7 @@ export const openIdbHost = async (name: string, wasmUrl?: string): Promise<Engin
       const engine = await loadEngine("async", wasmUrl);
       vfs = openVfs(name);
       engine.module.registerVFS(vfs, false);
-      return openSqlite({ engine, fileName: databaseFile, vfs: vfs.name });
+      return openSqlite({ engine, fileName: databaseFile, vfs: vfs.name, describeIoError });
     },
     maintain: async () => {
       commitsSincePurge += 1;

@@ -1,7 +1,10 @@
 /** Node's modules, taken without an import statement, so that a bundle for browsers has nothing of Node in it. */
 
+/** Also under jsdom, which has a window; not in a renderer of Electron, which is a browser with Node in it. */
 export const isNode = (): boolean =>
-  typeof process !== "undefined" && typeof process.versions?.node === "string" && typeof window === "undefined";
+  typeof process !== "undefined" &&
+  typeof process.getBuiltinModule === "function" &&
+  (process as { readonly type?: string }).type !== "renderer";
 
 interface NodeModules {
   "node:fs": typeof import("node:fs");

@@ -1,9 +1,9 @@
 /** An app's parameters: checked, named in the error when wrong, and bound by their JavaScript type. */
 
 import { LedgerError } from "../common/errors.ts";
-import { storageClassOf } from "./sqlite-connection.ts";
 import type { SqliteStatement } from "./sqlite-statement.ts";
 import { isStorableText } from "./sql-text.ts";
+import { storageClassOf } from "./storage-class.ts";
 import type { SqlParam, SqlParams, SqlValue } from "./value.ts";
 
 const invalid = (message: string): LedgerError => new LedgerError("LEDGER_PARAMS_INVALID", message);

@@ -10,10 +10,11 @@ import { siteNumber, type Origin } from "./bookkeeping.ts";
 import type { Connection, Statement } from "./connection.ts";
 import { StorageClass, type SqlValue } from "./value.ts";
 
-const insert = `INSERT INTO ledger_quarantine
+const insert = `INSERT OR IGNORE INTO ledger_quarantine
   (site, origin_version, tbl, pk, cid, value_class, value, col_version, cl, seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
-export const addToQuarantine = async (connection: Connection, origin: Origin, change: Change): Promise<void> => {
+/** Answers whether the change was not there already. */
+export const addToQuarantine = async (connection: Connection, origin: Origin, change: Change): Promise<boolean> => {
   const site = await siteNumber(connection, origin.site);
   const { integer, text, blob } = StorageClass;
   const statement: Statement = await connection.prepare(insert);
@@ -29,6 +30,7 @@ export const addToQuarantine = async (connection: Connection, origin: Origin, ch
   statement.bind(10, integer, change.seq);
   await statement.step();
   await statement.reset();
+  return connection.changes() > 0;
 };
 
 interface QuarantinedRow extends Origin {

@@ -7,11 +7,13 @@ import { LedgerError } from "../common/errors.ts";
 import type { Connection, MaybePromise } from "./connection.ts";
 import { copyTextIn, textAt } from "./engine-memory.ts";
 import type { Authorizer, Engine, Pointer } from "./engine-module.ts";
-import { engineCrash, sqliteError } from "./sqlite-errors.ts";
+import { engineCrash, isIoError, sqliteError } from "./sqlite-errors.ts";
 import { OpenFlag, ResultCode } from "./sqlite-codes.ts";
+import { openingPragmas } from "./opening-pragmas.ts";
+import { storageClassOf } from "./storage-class.ts";
 import { createStatement, type SqliteStatement, type StatementOwner } from "./sqlite-statement.ts";
 import { createStatementCache } from "./statement-cache.ts";
-import { StorageClass, type SqlValue } from "./value.ts";
+import type { SqlValue } from "./value.ts";
 
 /** Asked at prepare time, with SQLite's action code and names. @returns whether the action may be compiled */
 export type Guard = (
@@ -48,37 +50,21 @@ export interface OpenSqliteOptions {
   readonly fileName: string;
   /** Name of a registered VFS. */
   readonly vfs?: string;
+  /** Says what a failure of storage means there, in place of SQLite's "disk I/O error". */
+  readonly describeIoError?: (cause: LedgerError) => LedgerError;
 }
 
 const cachedStatements = 128;
 /** Statement and tail pointers of sqlite3_prepare, four bytes each. */
 const outBytes = 8;
 
-/** As in docs/architecture.md: never WAL, such a file cannot be opened again; temporary files must stay out of the VFS. */
-const openingPragmas = [
-  "pragma temp_store = memory",
-  "pragma locking_mode = exclusive",
-  "pragma cache_size = -32000",
-  "pragma journal_mode = delete",
-  "pragma synchronous = full",
-];
-
-/** Class of a value that was given without one: integral numbers are INTEGER. */
-export const storageClassOf = (value: SqlValue): StorageClass => {
-  switch (typeof value) {
-    case "number":
-      return Number.isSafeInteger(value) ? StorageClass.integer : StorageClass.real;
-    case "bigint":
-      return StorageClass.integer;
-    case "string":
-      return StorageClass.text;
-    default:
-      return value === null ? StorageClass.null : StorageClass.blob;
-  }
-};
-
 /** @throws LedgerError when the file cannot be opened or is not a database */
-export const openSqlite = async ({ engine, fileName, vfs }: OpenSqliteOptions): Promise<SqliteConnection> => {
+export const openSqlite = async ({
+  engine,
+  fileName,
+  vfs,
+  describeIoError = (cause) => cause,
+}: OpenSqliteOptions): Promise<SqliteConnection> => {
   const { module } = engine;
   const cache = createStatementCache<SqliteStatement>(cachedStatements);
   const pending = new Set<SqliteStatement>();
@@ -93,7 +79,10 @@ export const openSqlite = async ({ engine, fileName, vfs }: OpenSqliteOptions): 
       if (crash !== undefined) throw engineCrash(crash.cause);
       if (isClosed) throw new LedgerError("LEDGER_CLOSED", "the connection was closed");
     },
-    failure: (resultCode) => sqliteError(resultCode, module.UTF8ToString(module._sqlite3_errmsg(database))),
+    failure: (resultCode) => {
+      const error = sqliteError(resultCode, module.UTF8ToString(module._sqlite3_errmsg(database)));
+      return isIoError(resultCode) ? describeIoError(error) : error;
+    },
     crash: (cause) => {
       crash ??= cause instanceof LedgerError ? cause : engineCrash(cause);
       return crash;

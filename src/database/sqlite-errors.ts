@@ -9,6 +9,8 @@ export const keyUpdateRefusal =
 
 const primaryCode = (resultCode: number): number => resultCode & 0xff;
 
+export const isIoError = (resultCode: number): boolean => primaryCode(resultCode) === ResultCode.ioError;
+
 const errorCodeOf = (resultCode: number, message: string): LedgerErrorCode => {
   if (message.includes(keyUpdateRefusal)) return "LEDGER_KEY_UPDATE_REFUSED";
   switch (primaryCode(resultCode)) {

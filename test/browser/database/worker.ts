@@ -10,6 +10,8 @@ export type WorkerTask =
   | { readonly type: "run-case"; readonly storage: StorageKind; readonly caseName: string; readonly databaseName: string }
   /** Inserts row after row and posts its number after each acknowledgement, until the worker is killed. */
   | { readonly type: "write-for-ever"; readonly storage: StorageKind; readonly databaseName: string }
+  /** Inserts into `t` until a row is refused; answers how many were not, and why the last was. */
+  | { readonly type: "fill"; readonly storage: StorageKind; readonly databaseName: string; readonly maxRows: number }
   | { readonly type: "inspect"; readonly ladder: readonly StorageKind[]; readonly databaseName: string }
   | { readonly type: "open"; readonly ladder: readonly StorageKind[]; readonly databaseName: string };
 
@@ -31,14 +33,29 @@ const writeForEver = async (storage: StorageKind, name: string): Promise<never> 
   }
 };
 
+const fill = async (storage: StorageKind, name: string, maxRows: number): Promise<unknown> => {
+  const database = await openDatabase({ name, ladder: [storage] });
+  for (let acknowledged = 0; acknowledged < maxRows; acknowledged += 1) {
+    try {
+      // Random, because IndexedDB compresses.
+      await database.exec({ sql: "insert into t (body) values (randomblob(200000))" });
+    } catch (error) {
+      const [[rows] = []] = await rowsOf(database, "select count(*) from t");
+      await database.close();
+      return { acknowledged, rows, code: (error as { readonly code?: string }).code };
+    }
+  }
+  throw new Error("nothing was refused");
+};
+
 const inspect = async (ladder: readonly StorageKind[], name: string): Promise<unknown> => {
   const database = await openDatabase({ name, ladder });
-  const tables = await rowsOf(database, "select count(*) from sqlite_master where name = 't'");
+  await database.exec({ sql: "create table if not exists t (id integer primary key not null, body)" });
   const facts = {
     storage: database.storage,
     siteId: database.siteId,
     integrity: (await rowsOf(database, "pragma integrity_check"))[0]?.[0],
-    rows: tables[0]?.[0] === 0 ? 0 : (await rowsOf(database, "select count(*) from t"))[0]?.[0],
+    rows: (await rowsOf(database, "select count(*) from t"))[0]?.[0],
     changes: (await rowsOf(database, "select count(*) from crsql_changes"))[0]?.[0],
   };
   await database.close();
@@ -61,6 +78,8 @@ const perform = async (task: WorkerTask): Promise<unknown> => {
       return runNamedCase(task.storage, task.caseName, task.databaseName);
     case "write-for-ever":
       return writeForEver(task.storage, task.databaseName);
+    case "fill":
+      return fill(task.storage, task.databaseName, task.maxRows);
     case "inspect":
       return inspect(task.ladder, task.databaseName);
     case "open": {

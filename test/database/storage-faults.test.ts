@@ -1,0 +1,91 @@
+/** Storage that fails: what the app is told, and that nothing acknowledged goes. */
+
+import { describe, expect, it } from "vitest";
+import { createMemoryDirectory } from "../../src/database/memory-directory.ts";
+import { openMemoryHost } from "../../src/database/memory-host.ts";
+import { createSqliteDatabase } from "../../src/database/sqlite-database.ts";
+import type { VfsDirectory, VfsFile } from "../../src/database/vfs.ts";
+import { notesTable, rowsOf } from "./database-case.ts";
+
+interface FaultyDirectory extends VfsDirectory {
+  /** What every write and sync throws from now on; undefined to work again. */
+  fault: Error | undefined;
+}
+
+const createFaultyDirectory = (): FaultyDirectory => {
+  const inner = createMemoryDirectory();
+  const mayFail = (): void => {
+    if (directory.fault !== undefined) throw directory.fault;
+  };
+  const faulty = (file: VfsFile): VfsFile => ({
+    ...file,
+    write: (from, offset) => {
+      mayFail();
+      file.write(from, offset);
+    },
+    sync: mayFail,
+  });
+  const directory: FaultyDirectory = {
+    ...inner,
+    fault: undefined,
+    open: (path, create) => {
+      const file = inner.open(path, create);
+      return file === undefined ? undefined : faulty(file);
+    },
+  };
+  return directory;
+};
+
+const openOver = async (directory: VfsDirectory) => createSqliteDatabase(await openMemoryHost(undefined, directory));
+const insert = { sql: "insert into notes values (hex(randomblob(8)), 't', 1)" };
+const outOfSpace = Object.assign(new Error("no space left"), { code: "ENOSPC" });
+
+describe("a database whose storage fails", () => {
+  it.each([
+    ["the browser's quota", new DOMException("full", "QuotaExceededError"), "LEDGER_QUOTA_EXCEEDED"],
+    ["a full disk", outOfSpace, "LEDGER_QUOTA_EXCEEDED"],
+    ["a disk that breaks", new Error("EIO"), "LEDGER_SQL_ERROR"],
+  ])("keeps what was acknowledged and works again after %s", async (_name, fault, code) => {
+    const directory = createFaultyDirectory();
+    const database = await openOver(directory);
+    await database.exec({ sql: notesTable });
+    await database.enableSync("notes");
+    await database.exec(insert);
+
+    directory.fault = fault;
+    await expect(database.exec(insert)).rejects.toMatchObject({ code });
+    await expect(database.exec({ sql: `${insert.sql}; ${insert.sql}` })).rejects.toMatchObject({ code });
+    expect(await rowsOf(database, "select count(*) from notes")).toEqual([[1]]);
+
+    directory.fault = undefined;
+    await database.exec(insert);
+    expect(await rowsOf(database, "select count(*) from notes")).toEqual([[2]]);
+    expect(await rowsOf(database, "select count(*) from crsql_changes")).toEqual([[4]]);
+    expect(await rowsOf(database, "pragma integrity_check")).toEqual([["ok"]]);
+    await database.close();
+  });
+
+  it("rolls a half-written transaction back when the files are opened again", async () => {
+    const directory = createFaultyDirectory();
+    const crashed = await openOver(directory);
+    await crashed.exec({ sql: "create table t (a); insert into t values ('kept')" });
+    // The engine is abandoned in the middle of a commit: the journal is there, the database is half written.
+    directory.fault = new Error("power");
+    await crashed.exec({ sql: "insert into t values ('lost')" }).catch(() => {});
+    directory.fault = undefined;
+
+    const database = await openOver(directory);
+
+    expect(await rowsOf(database, "select a from t")).toEqual([["kept"]]);
+    expect(await rowsOf(database, "pragma integrity_check")).toEqual([["ok"]]);
+    await database.close();
+  });
+
+  it("rejects with LEDGER_ENGINE_UNAVAILABLE when the wasm file is not there", async () => {
+    const host = await openMemoryHost("file:///nowhere/crsqlite-sync.wasm");
+    await expect(createSqliteDatabase(host)).rejects.toMatchObject({
+      code: "LEDGER_ENGINE_UNAVAILABLE",
+      message: expect.stringContaining("wasmUrl"),
+    });
+  });
+});
