@@ -34,7 +34,8 @@ for (const storage of storages) {
       const context = await browser.newContext(baseURL === undefined ? {} : { baseURL });
       page = await context.newPage();
       page.on("console", (message) => {
-        if (message.type() === "error" && !/\[vite\]|ws:\/\/localhost/.test(message.text())) complaints.push(message.text());
+        if (message.type() === "error" && !/\[vite\]|ws:\/\/localhost/.test(message.text()))
+          complaints.push(message.text());
       });
       await openPage(page);
     });
@@ -42,7 +43,9 @@ for (const storage of storages) {
     test.afterAll(() => page.context().close());
 
     for (const [index, { name }] of casesFor({ isPersistent: storage !== "memory" }).entries()) {
-      test(name, () => perform<void>(page, { type: "run-case", storage, caseName: name, databaseName: `case ${index}/ä` }));
+      test(name, () =>
+        perform<void>(page, { type: "run-case", storage, caseName: name, databaseName: `case ${index}/ä` }),
+      );
     }
 
     if (storage === "memory") return;
@@ -51,10 +54,10 @@ for (const storage of storages) {
       let acknowledged = 0;
       // The last round is long enough for the housekeeping of IndexedDB to fall into it.
       for (const rows of [1, 7, 23, 90]) {
-        acknowledged = await page.evaluate(
-          ([task, count]) => window.writeAndKill(task, count),
-          [{ type: "write-for-ever", storage, databaseName: "killed" } as WorkerTask, rows] as const,
-        );
+        acknowledged = await page.evaluate(([task, count]) => window.writeAndKill(task, count), [
+          { type: "write-for-ever", storage, databaseName: "killed" } as WorkerTask,
+          rows,
+        ] as const);
         const facts = await perform<Inspected>(page, { type: "inspect", ladder: [storage], databaseName: "killed" });
         expect(facts.integrity).toBe("ok");
         expect(facts.rows).toBeGreaterThanOrEqual(acknowledged);
@@ -64,15 +67,21 @@ for (const storage of storages) {
 
     test("is busy while another worker holds it, on every ladder", async () => {
       await perform(page, { type: "open", ladder: [storage], databaseName: "held" }, true);
-      await expect(perform(page, { type: "open", ladder: [storage], databaseName: "held" })).rejects.toThrow("LEDGER_STORAGE_BUSY");
-      await expect(perform(page, { type: "open", ladder: ["opfs", "idb", "memory"], databaseName: "held" })).rejects.toThrow(
+      await expect(perform(page, { type: "open", ladder: [storage], databaseName: "held" })).rejects.toThrow(
         "LEDGER_STORAGE_BUSY",
       );
+      await expect(
+        perform(page, { type: "open", ladder: ["opfs", "idb", "memory"], databaseName: "held" }),
+      ).rejects.toThrow("LEDGER_STORAGE_BUSY");
     });
 
     test("is found again where it was made, whatever stands above it on the ladder", async () => {
       const made = await perform<Inspected>(page, { type: "inspect", ladder: [storage], databaseName: "found" });
-      const found = await perform<Inspected>(page, { type: "inspect", ladder: ["opfs", "idb", "memory"], databaseName: "found" });
+      const found = await perform<Inspected>(page, {
+        type: "inspect",
+        ladder: ["opfs", "idb", "memory"],
+        databaseName: "found",
+      });
       expect(found).toEqual(made);
     });
   });

@@ -7,7 +7,9 @@ import { chromium, expect, test } from "@playwright/test";
 import { chromiumOptions } from "./support/launch.ts";
 import type { WorkerTask } from "../test/browser/database/worker.ts";
 
-test("a database in OPFS refuses what does not fit, keeps the rest and goes on when there is space", async ({ baseURL }) => {
+test("a database in OPFS refuses what does not fit, keeps the rest and goes on when there is space", async ({
+  baseURL,
+}) => {
   // The quota of other contexts cannot be set: it needs a profile on disk.
   const profile = await mkdtemp(join(tmpdir(), "ledger-quota-"));
   const context = await chromium.launchPersistentContext(profile, chromiumOptions);

@@ -66,7 +66,8 @@ export const createExecutor = (
       const row = statement.row();
       rows.push(rowMode === "array" ? row : rowToObject(columns, row));
     }
-    if (facts.isReadOnly) return { result: { columns, rows, rowsAffected: 0 }, changedTables: new Set(), mayHaveWritten: false };
+    if (facts.isReadOnly)
+      return { result: { columns, rows, rowsAffected: 0 }, changedTables: new Set(), mayHaveWritten: false };
     const rowsAffected = facts.writtenTables.size > 0 ? connection.changes() : 0;
     const changedTables = new Set(facts.alteredTables);
     if ((await totalChanges()) !== changesBefore) for (const table of facts.writtenTables) changedTables.add(table);
@@ -138,13 +139,17 @@ export const createExecutor = (
     const cached = cache.get(sql);
     if (cached !== undefined) return execOnly(cached, request);
     if (!isStorableText(sql)) {
-      throw new LedgerError("LEDGER_SQL_ERROR", "the statement's text has a NUL or half a surrogate pair; bind such values as blobs");
+      throw new LedgerError(
+        "LEDGER_SQL_ERROR",
+        "the statement's text has a NUL or half a surrogate pair; bind such values as blobs",
+      );
     }
     const script = connection.openScript(sql);
     try {
       const only = await compile(script);
       if (only === undefined) {
-        if (hasParams(params)) throw new LedgerError("LEDGER_PARAMS_INVALID", "there is no statement that takes the parameters");
+        if (hasParams(params))
+          throw new LedgerError("LEDGER_PARAMS_INVALID", "there is no statement that takes the parameters");
         return { result: emptyResult, changedTables: new Set(), mayHaveWritten: false };
       }
       if (isBlankSql(script.restSql())) {
@@ -153,7 +158,10 @@ export const createExecutor = (
       }
       if (hasParams(params)) {
         await only.statement.finalize();
-        throw new LedgerError("LEDGER_PARAMS_INVALID", "several statements in one text take no parameters; pass them one by one or use transaction()");
+        throw new LedgerError(
+          "LEDGER_PARAMS_INVALID",
+          "several statements in one text take no parameters; pass them one by one or use transaction()",
+        );
       }
       await connection.all("begin immediate");
       const outcome = await execSeveral(only, () => compile(script), rowMode);

@@ -36,7 +36,9 @@ export const isInIdb = (name: string): Promise<boolean> =>
 
 /** The VFS swallows IndexedDB's own error; an aborted transaction nearly always means that space has run out. */
 const describeIoError = (cause: LedgerError): LedgerError =>
-  new LedgerError("LEDGER_QUOTA_EXCEEDED", "IndexedDB refused to store the change, most likely for want of space", { cause });
+  new LedgerError("LEDGER_QUOTA_EXCEEDED", "IndexedDB refused to store the change, most likely for want of space", {
+    cause,
+  });
 
 /** @returns the function that gives the lock up */
 const takeLock = async (name: string): Promise<() => void> => {
@@ -46,7 +48,10 @@ const takeLock = async (name: string): Promise<() => void> => {
     locks
       .request(idbNameOf(name), { ifAvailable: true }, (lock) => {
         if (lock === null) {
-          throw new LedgerError("LEDGER_STORAGE_BUSY", `another tab or worker holds database ${JSON.stringify(name)} open`);
+          throw new LedgerError(
+            "LEDGER_STORAGE_BUSY",
+            `another tab or worker holds database ${JSON.stringify(name)} open`,
+          );
         }
         return new Promise<void>((giveUp) => resolve(giveUp));
       })

@@ -126,13 +126,25 @@ const openHandlesPatiently = async (name: string, clock: Clock): Promise<Map<str
         continue;
       }
       if (isHeld) {
-        throw new LedgerError("LEDGER_STORAGE_BUSY", `another tab or worker holds database ${JSON.stringify(name)} open`, { cause });
+        throw new LedgerError(
+          "LEDGER_STORAGE_BUSY",
+          `another tab or worker holds database ${JSON.stringify(name)} open`,
+          { cause },
+        );
       }
       // With files there, falling down the ladder would show an empty database in their place.
       if (isThere) {
-        throw new LedgerError("LEDGER_STORAGE_BUSY", `database ${JSON.stringify(name)} is in OPFS and cannot be opened now`, { cause });
+        throw new LedgerError(
+          "LEDGER_STORAGE_BUSY",
+          `database ${JSON.stringify(name)} is in OPFS and cannot be opened now`,
+          { cause },
+        );
       }
-      throw new LedgerError("LEDGER_STORAGE_UNAVAILABLE", "OPFS with synchronous access cannot be used in this context", { cause });
+      throw new LedgerError(
+        "LEDGER_STORAGE_UNAVAILABLE",
+        "OPFS with synchronous access cannot be used in this context",
+        { cause },
+      );
     }
   }
 };

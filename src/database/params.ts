@@ -26,7 +26,8 @@ const paramToValue = (value: SqlParam, label: string): SqlValue => {
     case "boolean":
       return value ? 1 : 0;
     case "number":
-      if (Number.isNaN(value)) throw invalid(`parameter ${label} is NaN, which SQLite cannot store; pass null or a number`);
+      if (Number.isNaN(value))
+        throw invalid(`parameter ${label} is NaN, which SQLite cannot store; pass null or a number`);
       return value;
     case "bigint":
       if (value < minInt64 || value > maxInt64) {

@@ -16,12 +16,7 @@ import { createStatementCache } from "./statement-cache.ts";
 import type { SqlValue } from "./value.ts";
 
 /** Asked at prepare time, with SQLite's action code and names. @returns whether the action may be compiled */
-export type Guard = (
-  action: number,
-  first: string | null,
-  second: string | null,
-  trigger: string | null,
-) => boolean;
+export type Guard = (action: number, first: string | null, second: string | null, trigger: string | null) => boolean;
 
 /** The statements of one text, in order; each must be run before the next is asked for. */
 export interface Script {

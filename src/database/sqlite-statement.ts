@@ -87,8 +87,7 @@ export const createStatement = (owner: StatementOwner, pointer: Pointer): Sqlite
     if (isSafe) return high * twoTo32 + (low >>> 0);
     return (BigInt(high) << 32n) | BigInt(low >>> 0);
   };
-  const columnClass = (index: number): StorageClass =>
-    module._sqlite3_column_type(pointer, index) as StorageClass;
+  const columnClass = (index: number): StorageClass => module._sqlite3_column_type(pointer, index) as StorageClass;
   const column = (index: number): SqlValue => {
     switch (columnClass(index)) {
       case StorageClass.integer:

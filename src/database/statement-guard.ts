@@ -48,9 +48,7 @@ const crsqlTrigger = /__crsql_[a-z]+trig$/;
 const transactionRemedy =
   "several statements in one exec() run in one transaction; transaction() does the same with code in between";
 
-export const createStatementGuard = (
-  syncedTables: ReadonlyMap<string, SyncedTable>,
-): StatementGuard => {
+export const createStatementGuard = (syncedTables: ReadonlyMap<string, SyncedTable>): StatementGuard => {
   const writtenTables = new Set<string>();
   const alteredTables = new Set<string>();
   const indexedTables = new Set<string>();
@@ -133,7 +131,10 @@ export const createStatementGuard = (
         return refuse("LEDGER_STATEMENT_REFUSED", `all tabs share one connection; ${transactionRemedy}`);
       case AuthAction.attach:
       case AuthAction.detach:
-        return refuse("LEDGER_STATEMENT_REFUSED", "other database files cannot be attached; open a second Ledger for a second database");
+        return refuse(
+          "LEDGER_STATEMENT_REFUSED",
+          "other database files cannot be attached; open a second Ledger for a second database",
+        );
       case AuthAction.createIndex:
       case AuthAction.createTempIndex:
         if (second !== null) indexedTables.add(second);
@@ -179,7 +180,10 @@ export const createStatementGuard = (
     if (verb === "create" && object === "unique") {
       for (const table of indexedTables) {
         if (!isSynced(table)) continue;
-        refuse("LEDGER_SCHEMA_CHANGE_REFUSED", `${table} is synced: two replicas can write what a UNIQUE index forbids; use a plain index`);
+        refuse(
+          "LEDGER_SCHEMA_CHANGE_REFUSED",
+          `${table} is synced: two replicas can write what a UNIQUE index forbids; use a plain index`,
+        );
       }
     }
     if (/\bcrsql_internal_sync_bit\s*\(\s*[^)\s]/i.test(stripped)) useFunction("crsql_set_internal_sync_bit");

@@ -9,8 +9,7 @@ const clockSuffix = "__crsql_clock";
 export const quoteName = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 /** Tables of cr-sqlite, Ledger and SQLite itself: never an app's to write to, never reported as changed. */
-export const isInternalName = (name: string): boolean =>
-  /^(crsql_|ledger_|sqlite_)|__crsql_|__ledger_/i.test(name);
+export const isInternalName = (name: string): boolean => /^(crsql_|ledger_|sqlite_)|__crsql_|__ledger_/i.test(name);
 
 export const readSyncedTables = async (connection: Connection): Promise<ReadonlyMap<string, SyncedTable>> => {
   const rows = await connection.all(
@@ -32,7 +31,11 @@ export const readSyncedTables = async (connection: Connection): Promise<Readonly
   const tables = new Map<string, SyncedTable>();
   for (const [name, keys] of keysByTable) {
     keys.sort(([left], [right]) => left - right);
-    tables.set(name, { name, keyColumns: keys.map(([, column]) => column), valueColumns: valuesByTable.get(name) ?? [] });
+    tables.set(name, {
+      name,
+      keyColumns: keys.map(([, column]) => column),
+      valueColumns: valuesByTable.get(name) ?? [],
+    });
   }
   return tables;
 };

@@ -23,14 +23,19 @@ const refuse = (code: LedgerErrorCode, message: string): never => {
 /** @throws LedgerError LEDGER_TABLE_NAME_INVALID */
 export const assertTableName = (name: unknown): void => {
   if (typeof name !== "string" || !plainName.test(name)) {
-    refuse("LEDGER_TABLE_NAME_INVALID", `${JSON.stringify(name)} cannot be synced: give the table a plain name of letters, digits and underscores`);
+    refuse(
+      "LEDGER_TABLE_NAME_INVALID",
+      `${JSON.stringify(name)} cannot be synced: give the table a plain name of letters, digits and underscores`,
+    );
   } else if (isInternalName(name)) {
     refuse("LEDGER_TABLE_NAME_INVALID", `${name} is a name that the engine keeps for itself; choose another`);
   }
 };
 
 const readColumns = async (connection: Connection, table: string): Promise<Column[]> => {
-  const rows = await connection.all('select name, "notnull", dflt_value, pk, hidden from pragma_table_xinfo(?)', [table]);
+  const rows = await connection.all('select name, "notnull", dflt_value, pk, hidden from pragma_table_xinfo(?)', [
+    table,
+  ]);
   return rows.map(([name, notNull, defaultValue, keyPosition, hidden]) => ({
     name: name as string,
     isNotNull: notNull === 1,
@@ -43,13 +48,22 @@ const readColumns = async (connection: Connection, table: string): Promise<Colum
 const checkColumns = (table: string, columns: readonly Column[]): void => {
   for (const { name, isNotNull, hasDefault, keyPosition, isGenerated } of columns) {
     if (!plainName.test(name) || isInternalName(name)) {
-      refuse("LEDGER_TABLE_NAME_INVALID", `column ${JSON.stringify(name)} of ${table} needs a plain name of letters, digits and underscores`);
+      refuse(
+        "LEDGER_TABLE_NAME_INVALID",
+        `column ${JSON.stringify(name)} of ${table} needs a plain name of letters, digits and underscores`,
+      );
     }
     if (keyPosition > 0 && !isNotNull) {
-      refuse("LEDGER_TABLE_KEY_INVALID", `key column ${name} of ${table} may be NULL; write ${name} TEXT PRIMARY KEY NOT NULL (or its type with NOT NULL)`);
+      refuse(
+        "LEDGER_TABLE_KEY_INVALID",
+        `key column ${name} of ${table} may be NULL; write ${name} TEXT PRIMARY KEY NOT NULL (or its type with NOT NULL)`,
+      );
     }
     if (keyPosition === 0 && isNotNull && !hasDefault && !isGenerated) {
-      refuse("LEDGER_TABLE_DEFAULT_MISSING", `column ${name} of ${table} is NOT NULL and needs a DEFAULT, because peers send a row column by column; add DEFAULT or drop NOT NULL`);
+      refuse(
+        "LEDGER_TABLE_DEFAULT_MISSING",
+        `column ${name} of ${table} is NOT NULL and needs a DEFAULT, because peers send a row column by column; add DEFAULT or drop NOT NULL`,
+      );
     }
   }
   if (!columns.some(({ keyPosition }) => keyPosition > 0)) {
@@ -61,14 +75,20 @@ const checkIndexes = async (connection: Connection, table: string): Promise<void
   const indexes = await connection.all('select name, origin from pragma_index_list(?) where "unique" = 1', [table]);
   for (const [index, origin] of indexes as [string, string][]) {
     if (origin !== "pk") {
-      refuse("LEDGER_TABLE_UNIQUE", `${table} has a UNIQUE constraint or index beside its key, which two replicas can break together; use a plain index, or make it the primary key`);
+      refuse(
+        "LEDGER_TABLE_UNIQUE",
+        `${table} has a UNIQUE constraint or index beside its key, which two replicas can break together; use a plain index, or make it the primary key`,
+      );
     }
     const collations = await connection.all(
       "select name, upper(coll) from pragma_index_xinfo(?) where key = 1 and upper(coll) <> 'BINARY'",
       [index],
     );
     for (const [column, collation] of collations) {
-      refuse("LEDGER_TABLE_COLLATION", `key column ${String(column)} of ${table} compares by ${String(collation)}; a key needs the BINARY collation, so put COLLATE into queries or a plain index instead`);
+      refuse(
+        "LEDGER_TABLE_COLLATION",
+        `key column ${String(column)} of ${table} compares by ${String(collation)}; a key needs the BINARY collation, so put COLLATE into queries or a plain index instead`,
+      );
     }
   }
 };
@@ -84,17 +104,25 @@ export const assertTableCanSync = async (connection: Connection, given: string):
      where m.name = ? collate nocase and m.type in ('table', 'view')`,
     [given],
   );
-  if (found === undefined) return refuse("LEDGER_TABLE_NOT_FOUND", `there is no table ${given}; create it before enableSync()`);
+  if (found === undefined)
+    return refuse("LEDGER_TABLE_NOT_FOUND", `there is no table ${given}; create it before enableSync()`);
   const [table, sql, type] = found as [string, string, string];
-  if (type !== "table") return refuse("LEDGER_TABLE_NOT_FOUND", `${table} is a ${type}; only plain tables can be synced`);
+  if (type !== "table")
+    return refuse("LEDGER_TABLE_NOT_FOUND", `${table} is a ${type}; only plain tables can be synced`);
   checkColumns(table, await readColumns(connection, table));
   if (/\bautoincrement\b/i.test(stripSql(sql))) {
-    refuse("LEDGER_TABLE_AUTOINCREMENT", `${table} uses AUTOINCREMENT, and two replicas would give the same key to different rows; use id TEXT PRIMARY KEY NOT NULL with uuidv7()`);
+    refuse(
+      "LEDGER_TABLE_AUTOINCREMENT",
+      `${table} uses AUTOINCREMENT, and two replicas would give the same key to different rows; use id TEXT PRIMARY KEY NOT NULL with uuidv7()`,
+    );
   }
   await checkIndexes(connection, table);
   const foreignKeys = await connection.all("select 1 from pragma_foreign_key_list(?)", [table]);
   if (foreignKeys.length > 0) {
-    refuse("LEDGER_TABLE_FOREIGN_KEY", `${table} has a foreign key, which a merge can break for a while; drop REFERENCES and keep the column`);
+    refuse(
+      "LEDGER_TABLE_FOREIGN_KEY",
+      `${table} has a foreign key, which a merge can break for a while; drop REFERENCES and keep the column`,
+    );
   }
   return table;
 };

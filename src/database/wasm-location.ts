@@ -22,7 +22,9 @@ const wasmPathInNode = (build: EngineBuild, wasmUrl: string | undefined): string
   if (wasmUrl !== undefined) return fileURLToPath(new URL(wasmNames[build], wasmUrl));
   const beside = fileURLToPath(new URL(`./${wasmNames[build]}`, import.meta.url));
   if (nodeModule("node:fs").existsSync(beside)) return beside;
-  return nodeModule("node:module").createRequire(import.meta.url).resolve(`@vlcn.io/wa-sqlite/dist/${wasmNames[build]}`);
+  return nodeModule("node:module")
+    .createRequire(import.meta.url)
+    .resolve(`@vlcn.io/wa-sqlite/dist/${wasmNames[build]}`);
 };
 
 // Compiled code is immutable, and compiling it again for every database of a process would cost more than opening one.

@@ -10,7 +10,8 @@ const show = (value: unknown): string =>
       if (typeof inner === "bigint") return `${inner}n`;
       if (typeof inner === "string") return `'${inner}'`;
       if (typeof inner === "number" && !Number.isFinite(inner)) return String(inner);
-      if (inner instanceof Uint8Array) return `x'${Array.from(inner, (byte) => byte.toString(16).padStart(2, "0")).join("")}'`;
+      if (inner instanceof Uint8Array)
+        return `x'${Array.from(inner, (byte) => byte.toString(16).padStart(2, "0")).join("")}'`;
       return inner;
     },
     1,
@@ -25,14 +26,19 @@ export const assertTrue = (condition: boolean, what: string): void => {
 };
 
 /** @param pattern - what the message must say, so that its remedy is tested as well */
-export const assertRefused = async (work: Promise<unknown>, code: LedgerErrorCode, pattern = /./): Promise<LedgerError> => {
+export const assertRefused = async (
+  work: Promise<unknown>,
+  code: LedgerErrorCode,
+  pattern = /./,
+): Promise<LedgerError> => {
   let error: unknown;
   try {
     await work;
   } catch (thrown) {
     error = thrown;
   }
-  if (!(error instanceof LedgerError)) throw new Error(`expected ${code}, got ${error === undefined ? "no error" : String(error)}`);
+  if (!(error instanceof LedgerError))
+    throw new Error(`expected ${code}, got ${error === undefined ? "no error" : String(error)}`);
   if (error.code !== code) throw new Error(`expected ${code}, got ${error.code}: ${error.message}`);
   if (!pattern.test(error.message)) throw new Error(`${code} does not say ${String(pattern)}: ${error.message}`);
   return error;

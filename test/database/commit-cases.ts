@@ -20,7 +20,9 @@ export const commitCases: readonly DatabaseCase[] = [
       assertEqual(await tablesOf("insert into plain values (1)"), [["log", "plain"]]);
       assertEqual(await tablesOf("insert into v values ('b', 't')"), [["notes"]]);
       assertEqual(await tablesOf("delete from plain"), [["plain"]]);
-      assertEqual(await tablesOf("insert into rowless values (2); delete from notes; select 1"), [["notes", "rowless"]]);
+      assertEqual(await tablesOf("insert into rowless values (2); delete from notes; select 1"), [
+        ["notes", "rowless"],
+      ]);
       assertEqual(await tablesOf("with c as (select 1 as a) insert into rowless select a + 10 from c"), [["rowless"]]);
       assertEqual(await tablesOf("drop table log"), [["log"]]);
     },

@@ -19,7 +19,11 @@ export interface DatabaseCase {
 }
 
 /** Rows of one query as arrays. */
-export const rowsOf = async (database: Database, sql: string, params?: SqlParams): Promise<readonly (readonly SqlValue[])[]> => {
+export const rowsOf = async (
+  database: Database,
+  sql: string,
+  params?: SqlParams,
+): Promise<readonly (readonly SqlValue[])[]> => {
   const request = { sql, rowMode: "array" as const };
   const { rows } = await database.exec(params === undefined ? request : { ...request, params });
   return rows as readonly (readonly SqlValue[])[];
@@ -48,5 +52,7 @@ export const commitsDuring = async (database: Database, work: () => Promise<unkn
 };
 
 /** Tables of the commits reported while `work` runs. */
-export const tablesDuring = async (database: Database, work: () => Promise<unknown>): Promise<readonly (readonly string[])[]> =>
-  (await commitsDuring(database, work)).map(({ tables }) => tables);
+export const tablesDuring = async (
+  database: Database,
+  work: () => Promise<unknown>,
+): Promise<readonly (readonly string[])[]> => (await commitsDuring(database, work)).map(({ tables }) => tables);

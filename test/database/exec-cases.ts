@@ -13,12 +13,18 @@ export const execCases: readonly DatabaseCase[] = [
       assertEqual(inserted, { columns: [], rows: [], rowsAffected: 2 });
       assertEqual(await database.exec({ sql: "select b, a from t" }), {
         columns: ["b", "a"],
-        rows: [{ b: "x", a: 1 }, { b: "y", a: 2 }],
+        rows: [
+          { b: "x", a: 1 },
+          { b: "y", a: 2 },
+        ],
         rowsAffected: 0,
       });
       assertEqual(await database.exec({ sql: "select b, a from t", rowMode: "array" }), {
         columns: ["b", "a"],
-        rows: [["x", 1], ["y", 2]],
+        rows: [
+          ["x", 1],
+          ["y", 2],
+        ],
         rowsAffected: 0,
       });
       assertEqual((await database.exec({ sql: "update t set a = 0 where b = 'none'" })).rowsAffected, 0);
@@ -31,7 +37,11 @@ export const execCases: readonly DatabaseCase[] = [
       const database = await fixture.open();
       const { columns, rows } = await database.exec({ sql: `select 1 as a, 2 as a, 3 as "__proto__", 4 as "a b"` });
       assertEqual(columns, ["a", "a", "__proto__", "a b"]);
-      assertEqual(Object.entries(rows[0] ?? {}), [["a", 2], ["__proto__", 3], ["a b", 4]]);
+      assertEqual(Object.entries(rows[0] ?? {}), [
+        ["a", 2],
+        ["__proto__", 3],
+        ["a b", 4],
+      ]);
     },
   },
   {
@@ -69,7 +79,10 @@ export const execCases: readonly DatabaseCase[] = [
         database.exec({ sql: "insert into notes values ('a','t',1); insert into notes values ('a','t',1)" }),
         "LEDGER_CONSTRAINT",
       );
-      await assertRefused(database.exec({ sql: "insert into notes values ('a','t',1); commit" }), "LEDGER_STATEMENT_REFUSED");
+      await assertRefused(
+        database.exec({ sql: "insert into notes values ('a','t',1); commit" }),
+        "LEDGER_STATEMENT_REFUSED",
+      );
       assertEqual(await rowsOf(database, "select count(*) from notes"), [[0]]);
       assertEqual(database.version, version);
       await database.exec({ sql: "insert into notes values ('a','t',1)" });
@@ -110,8 +123,16 @@ export const execCases: readonly DatabaseCase[] = [
       await assertRefused(database.exec({ sql: "selec 1" }), "LEDGER_SQL_ERROR", /near "selec"/);
       await assertRefused(database.exec({ sql: "select 'a\0b'" }), "LEDGER_SQL_ERROR", /NUL/);
       await database.exec({ sql: "insert into notes values ('a','t',1)" });
-      await assertRefused(database.exec({ sql: "insert into notes values ('a','t',1)" }), "LEDGER_CONSTRAINT", /UNIQUE/);
-      await assertRefused(database.exec({ sql: "insert into notes (title) values ('t')" }), "LEDGER_CONSTRAINT", /NOT NULL/);
+      await assertRefused(
+        database.exec({ sql: "insert into notes values ('a','t',1)" }),
+        "LEDGER_CONSTRAINT",
+        /UNIQUE/,
+      );
+      await assertRefused(
+        database.exec({ sql: "insert into notes (title) values ('t')" }),
+        "LEDGER_CONSTRAINT",
+        /NOT NULL/,
+      );
       await assertRefused(database.exec({ sql: "select json('{')" }), "LEDGER_SQL_ERROR", /JSON/);
       assertEqual(await rowsOf(database, "select id from notes"), [["a"]]);
     },
@@ -146,7 +167,13 @@ export const execCases: readonly DatabaseCase[] = [
       await database.exec({ sql: "create virtual table f using fts5(body); insert into f values ('hello ledger')" });
       assertEqual(await rowsOf(database, "select body from f where f match 'ledger'"), [["hello ledger"]]);
       assertEqual(await rowsOf(database, "select json_extract('[1,2]', '$[1]')"), [[2]]);
-      assertEqual(await rowsOf(database, "with recursive c(n) as (select 1 union all select n+1 from c where n<5) select sum(n) from c"), [[15]]);
+      assertEqual(
+        await rowsOf(
+          database,
+          "with recursive c(n) as (select 1 union all select n+1 from c where n<5) select sum(n) from c",
+        ),
+        [[15]],
+      );
       await database.exec({ sql: "drop table f" });
     },
   },

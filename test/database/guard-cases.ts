@@ -166,13 +166,17 @@ export const guardCases: readonly DatabaseCase[] = [
     run: async (fixture) => {
       const database = await openWithNotes(fixture);
       await database.exec({ sql: "insert into notes values ('a', 't', 1), ('b', 't', 2)" });
-      const refusing = (sql: string) => assertRefused(database.exec({ sql }), "LEDGER_KEY_UPDATE_REFUSED", /delete the row/);
+      const refusing = (sql: string) =>
+        assertRefused(database.exec({ sql }), "LEDGER_KEY_UPDATE_REFUSED", /delete the row/);
       await refusing("update notes set id = 'c' where id = 'a'");
       await refusing("update or replace notes set id = 'b' where id = 'a'");
       await refusing("update or ignore notes set id = 'c' where id = 'a'");
       await refusing("insert into notes values ('a', 't', 1) on conflict (id) do update set id = 'c'");
       await database.exec({ sql: "update notes set id = id, title = 'new' where id = 'a'" });
-      assertEqual(await rowsOf(database, "select * from notes order by id"), [["a", "new", 1], ["b", "t", 2]]);
+      assertEqual(await rowsOf(database, "select * from notes order by id"), [
+        ["a", "new", 1],
+        ["b", "t", 2],
+      ]);
     },
   },
 ];

@@ -36,7 +36,9 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }));
 const open = (name = "db"): Promise<Database> => openDatabase({ name, ladder: ["file"], directory });
 
 /** Lets a process write until it has acknowledged `rows` rows; it goes on writing. */
-const startWriter = async (rows: number): Promise<{ readonly child: ChildProcess; readonly acknowledged: () => number }> => {
+const startWriter = async (
+  rows: number,
+): Promise<{ readonly child: ChildProcess; readonly acknowledged: () => number }> => {
   const child = fork(writerScript, [directory], { stdio: "inherit" });
   let last = 0;
   await new Promise<void>((resolve, reject) => {
@@ -52,21 +54,25 @@ const startWriter = async (rows: number): Promise<{ readonly child: ChildProcess
 };
 
 describe("a database in a file", () => {
-  it("has every acknowledged row and no damage after its process was killed while it wrote", async () => {
-    for (let round = 0; round < killRounds; round += 1) {
-      const { child, acknowledged } = await startWriter(5 + round * 7);
-      child.kill("SIGKILL");
-      await once(child, "exit");
+  it(
+    "has every acknowledged row and no damage after its process was killed while it wrote",
+    async () => {
+      for (let round = 0; round < killRounds; round += 1) {
+        const { child, acknowledged } = await startWriter(5 + round * 7);
+        child.kill("SIGKILL");
+        await once(child, "exit");
 
-      const database = await open();
-      const [[count, last] = []] = await rowsOf(database, "select count(*), max(id) from t");
-      expect(last).toBeGreaterThanOrEqual(acknowledged());
-      expect(count).toBe(last);
-      expect(await rowsOf(database, "select count(*) from crsql_changes")).toEqual([[count]]);
-      expect(await rowsOf(database, "pragma integrity_check")).toEqual([["ok"]]);
-      await database.close();
-    }
-  }, killTimeoutMs);
+        const database = await open();
+        const [[count, last] = []] = await rowsOf(database, "select count(*), max(id) from t");
+        expect(last).toBeGreaterThanOrEqual(acknowledged());
+        expect(count).toBe(last);
+        expect(await rowsOf(database, "select count(*) from crsql_changes")).toEqual([[count]]);
+        expect(await rowsOf(database, "pragma integrity_check")).toEqual([["ok"]]);
+        await database.close();
+      }
+    },
+    killTimeoutMs,
+  );
 
   it("is busy while another process has it open", async () => {
     const { child } = await startWriter(1);
@@ -113,13 +119,18 @@ describe("a database in a file", () => {
   });
 
   it("refuses a file that is no database, and gives its lock up", async () => {
-    writeFileSync(join(directory, "db.db"), "this is not a database, though it is long enough to look like one".repeat(20));
+    writeFileSync(
+      join(directory, "db.db"),
+      "this is not a database, though it is long enough to look like one".repeat(20),
+    );
     await expect(open()).rejects.toMatchObject({ code: "LEDGER_SQL_ERROR" });
     expect(existsSync(join(directory, "db.db.lock"))).toBe(false);
   });
 
   it("needs a directory, and says so", async () => {
-    await expect(openDatabase({ name: "db", ladder: ["file"] })).rejects.toMatchObject({ code: "LEDGER_OPTION_INVALID" });
+    await expect(openDatabase({ name: "db", ladder: ["file"] })).rejects.toMatchObject({
+      code: "LEDGER_OPTION_INVALID",
+    });
   });
 });
 

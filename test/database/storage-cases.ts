@@ -39,8 +39,14 @@ export const storageCases: readonly DatabaseCase[] = [
       const second = await fixture.open();
       assertEqual(second.siteId, siteId);
       assertEqual(second.version, version);
-      assertEqual([...second.syncedTables.values()], [{ name: "notes", keyColumns: ["id"], valueColumns: ["title", "n"] }]);
-      assertEqual(await rowsOf(second, "select * from notes order by id"), [["a", "t", 3], ["b", "t", 3]]);
+      assertEqual(
+        [...second.syncedTables.values()],
+        [{ name: "notes", keyColumns: ["id"], valueColumns: ["title", "n"] }],
+      );
+      assertEqual(await rowsOf(second, "select * from notes order by id"), [
+        ["a", "t", 3],
+        ["b", "t", 3],
+      ]);
       await assertRefused(second.exec({ sql: "drop table notes" }), "LEDGER_SCHEMA_CHANGE_REFUSED");
       await assertRefused(second.exec({ sql: "update notes set id = 'z'" }), "LEDGER_KEY_UPDATE_REFUSED");
       assertEqual(await rowsOf(second, "pragma integrity_check"), [["ok"]]);

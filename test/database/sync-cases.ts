@@ -19,12 +19,27 @@ const refusedTables: readonly (readonly [string, string, LedgerErrorCode, RegExp
   ["t4", "create table t4 (id integer primary key)", "LEDGER_TABLE_KEY_INVALID", /NOT NULL/],
   ["t5", "create table t5 (a not null, b, primary key (a, b))", "LEDGER_TABLE_KEY_INVALID", /column b/],
   ["t6", "create table t6 (id text primary key not null, a unique)", "LEDGER_TABLE_UNIQUE", /plain index/],
-  ["t7", "create table t7 (id text primary key not null, a); create unique index u on t7 (a)", "LEDGER_TABLE_UNIQUE", /plain index/],
+  [
+    "t7",
+    "create table t7 (id text primary key not null, a); create unique index u on t7 (a)",
+    "LEDGER_TABLE_UNIQUE",
+    /plain index/,
+  ],
   ["t8", "create table t8 (id text primary key not null, a text not null)", "LEDGER_TABLE_DEFAULT_MISSING", /DEFAULT/],
   ["t9", "create table t9 (id integer primary key autoincrement not null)", "LEDGER_TABLE_AUTOINCREMENT", /uuidv7/],
   ["t10", "create table t10 (id text primary key not null collate nocase)", "LEDGER_TABLE_COLLATION", /NOCASE/],
-  ["t11", "create table t11 (id text not null, primary key (id collate rtrim)) without rowid", "LEDGER_TABLE_COLLATION", /RTRIM/],
-  ["t12", "create table t12 (id text primary key not null, p text references t2 (a))", "LEDGER_TABLE_FOREIGN_KEY", /REFERENCES/],
+  [
+    "t11",
+    "create table t11 (id text not null, primary key (id collate rtrim)) without rowid",
+    "LEDGER_TABLE_COLLATION",
+    /RTRIM/,
+  ],
+  [
+    "t12",
+    "create table t12 (id text primary key not null, p text references t2 (a))",
+    "LEDGER_TABLE_FOREIGN_KEY",
+    /REFERENCES/,
+  ],
   [
     "t13",
     "create table t13 (id text primary key not null); create trigger x after insert on t13 begin delete from t13; end",
@@ -34,13 +49,29 @@ const refusedTables: readonly (readonly [string, string, LedgerErrorCode, RegExp
 ];
 
 const goodTables: readonly (readonly [string, string, string])[] = [
-  ["plain", "(id text primary key not null, a, n integer not null default 0)", "insert into plain (id, a) values ('k', 1)"],
+  [
+    "plain",
+    "(id text primary key not null, a, n integer not null default 0)",
+    "insert into plain (id, a) values ('k', 1)",
+  ],
   ["blobs", "(id blob primary key not null, a)", "insert into blobs values (x'01', x'')"],
   ["integers", "(id integer primary key not null, a)", "insert into integers (a) values ('auto')"],
   ["rowless", "(id text primary key, a) without rowid", "insert into rowless values ('k', 1)"],
-  ["strict_one", "(id text primary key not null, a integer, x any) strict", "insert into strict_one values ('k', 1, 1.5)"],
-  ["composite", "(a, z text not null, y integer not null, primary key (y, z))", "insert into composite values (1, 'z', 2)"],
-  ["derived", "(id text primary key not null, a, twice as (a * 2), more as (a * 3) stored)", "insert into derived (id, a) values ('k', 1)"],
+  [
+    "strict_one",
+    "(id text primary key not null, a integer, x any) strict",
+    "insert into strict_one values ('k', 1, 1.5)",
+  ],
+  [
+    "composite",
+    "(a, z text not null, y integer not null, primary key (y, z))",
+    "insert into composite values (1, 'z', 2)",
+  ],
+  [
+    "derived",
+    "(id text primary key not null, a, twice as (a * 2), more as (a * 3) stored)",
+    "insert into derived (id, a) values ('k', 1)",
+  ],
   ["only_key", "(id text primary key not null)", "insert into only_key values ('k')"],
   ["checked", "(id text primary key not null, a check (a > 0))", "insert into checked values ('k', 1)"],
   ["MixedCase", "(Id text primary key not null, A)", "insert into MixedCase values ('k', 1)"],
@@ -91,11 +122,25 @@ export const syncCases: readonly DatabaseCase[] = [
         await database.exec({ sql: `create table ${table} ${columns}` });
         await database.exec({ sql: insert });
         await database.enableSync(table);
-        assertEqual(await rowsOf(database, `select count(distinct pk) from crsql_changes where "table" = ?`, [table]), [[1]], table);
+        assertEqual(
+          await rowsOf(database, `select count(distinct pk) from crsql_changes where "table" = ?`, [table]),
+          [[1]],
+          table,
+        );
       }
-      const described = [...database.syncedTables.values()].map(({ name, keyColumns, valueColumns }) => [name, keyColumns, valueColumns]);
-      assertEqual(described.find(([name]) => name === "composite"), ["composite", ["y", "z"], ["a"]]);
-      assertEqual(described.find(([name]) => name === "derived"), ["derived", ["id"], ["a"]]);
+      const described = [...database.syncedTables.values()].map(({ name, keyColumns, valueColumns }) => [
+        name,
+        keyColumns,
+        valueColumns,
+      ]);
+      assertEqual(
+        described.find(([name]) => name === "composite"),
+        ["composite", ["y", "z"], ["a"]],
+      );
+      assertEqual(
+        described.find(([name]) => name === "derived"),
+        ["derived", ["id"], ["a"]],
+      );
       assertEqual(described.length, goodTables.length);
     },
   },
@@ -107,7 +152,9 @@ export const syncCases: readonly DatabaseCase[] = [
       database.onSchemaChange(() => {
         schemaChanges += 1;
       });
-      await database.exec({ sql: "create table notes (id text primary key not null, a); insert into notes values ('k', 1)" });
+      await database.exec({
+        sql: "create table notes (id text primary key not null, a); insert into notes values ('k', 1)",
+      });
       await Promise.all([database.enableSync("notes"), database.enableSync("notes"), database.enableSync("NOTES")]);
       await database.enableSync("notes");
       assertEqual(schemaChanges, 1);
@@ -145,7 +192,10 @@ export const syncCases: readonly DatabaseCase[] = [
       const database = await openWithNotes(fixture);
       await database.exec({ sql: "insert into notes values ('a', 'mine', 1)" });
       await merge(database, [peerChange("a", "title", "theirs", 2, 1), peerChange("b", "n", 7, 1, 1)]);
-      assertEqual(await rowsOf(database, "select * from notes order by id"), [["a", "theirs", 1], ["b", null, 7]]);
+      assertEqual(await rowsOf(database, "select * from notes order by id"), [
+        ["a", "theirs", 1],
+        ["b", null, 7],
+      ]);
       await merge(database, [peerChange("a", "-1", null, 2, 2)]);
       assertEqual(await rowsOf(database, "select id from notes"), [["b"]]);
       await database.exec({ sql: "insert into notes values ('a', 'again', 1)" });
@@ -164,7 +214,10 @@ export const syncCases: readonly DatabaseCase[] = [
       });
       await database.exec({ sql: "insert into notes values ('a', 't', 1)" });
       await merge(database, [peerChange("b", "n", 7, 1, 1)]);
-      assertEqual(await rowsOf(database, "select id, n from notes order by id"), [["a", 99], ["b", 7]]);
+      assertEqual(await rowsOf(database, "select id, n from notes order by id"), [
+        ["a", 99],
+        ["b", 7],
+      ]);
       assertEqual(await rowsOf(database, "select id from seen"), [["a"], ["b"]]);
       assertEqual(await rowsOf(database, "select val from crsql_changes where cid = 'n' order by pk"), [[99], [7]]);
     },

@@ -102,9 +102,17 @@ export const valueCases: readonly DatabaseCase[] = [
       const database = await fixture.open();
       for (const [value, pattern] of refused) {
         const param = value as SqlParam;
-        await assertRefused(database.exec({ sql: "select ?, ?", params: [1, param] }), "LEDGER_PARAMS_INVALID", pattern);
+        await assertRefused(
+          database.exec({ sql: "select ?, ?", params: [1, param] }),
+          "LEDGER_PARAMS_INVALID",
+          pattern,
+        );
         await assertRefused(database.exec({ sql: "select ?, ?", params: [1, param] }), "LEDGER_PARAMS_INVALID", /\?2/);
-        await assertRefused(database.exec({ sql: "select :it", params: { it: param } }), "LEDGER_PARAMS_INVALID", /:it/);
+        await assertRefused(
+          database.exec({ sql: "select :it", params: { it: param } }),
+          "LEDGER_PARAMS_INVALID",
+          /:it/,
+        );
       }
       assertEqual(await rowsOf(database, "select 1"), [[1]]);
     },

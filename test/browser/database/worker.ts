@@ -7,7 +7,12 @@ import { rowsOf } from "../../database/database-case.ts";
 
 /** What the page may ask for; `answer` of {@link WorkerAnswer} is JSON-like. */
 export type WorkerTask =
-  | { readonly type: "run-case"; readonly storage: StorageKind; readonly caseName: string; readonly databaseName: string }
+  | {
+      readonly type: "run-case";
+      readonly storage: StorageKind;
+      readonly caseName: string;
+      readonly databaseName: string;
+    }
   /** Inserts row after row and posts its number after each acknowledgement, until the worker is killed. */
   | { readonly type: "write-for-ever"; readonly storage: StorageKind; readonly databaseName: string }
   /** Inserts into `t` until a row is refused; answers how many were not, and why the last was. */
@@ -94,7 +99,10 @@ self.onmessage = ({ data }: MessageEvent<WorkerTask>) => {
     (answer) => post({ type: "done", answer }),
     (error: unknown) => {
       const code = (error as { readonly code?: string }).code ?? "";
-      post({ type: "failed", message: `${code} ${error instanceof Error ? (error.stack ?? error.message) : String(error)} ${String((error as Error).cause ?? "")}` });
+      post({
+        type: "failed",
+        message: `${code} ${error instanceof Error ? (error.stack ?? error.message) : String(error)} ${String((error as Error).cause ?? "")}`,
+      });
     },
   );
 };
