@@ -108,10 +108,13 @@ const takeAll = async (browser, site) => {
   await writeNotes(alice);
   const room = alice.url();
   const bob = await openWindow(browser, room, { viewport: half, colorScheme: "light" });
-  await bob.locator(".entry").nth(1).click();
+  for (const page of [alice, bob]) await page.locator(".entry", { hasText: "Sunday lunch" }).click();
+  await bob.mouse.move(600, 500);
+  await alice.mouse.move(600, 500);
   await bob.getByLabel("Text", { exact: true }).press("ControlOrMeta+End");
   await bob.keyboard.type("\n\nMiro brings two loaves and the good butter.");
   await alice.locator(".entry", { hasText: "two loaves" }).waitFor();
+  await alice.locator("#new-note").focus();
   await alice.locator(".is-new").waitFor({ state: "detached" });
   await waitTogether(alice, bob);
   const twoWindows = { path: join(images, "demo-light.png"), background: "#dcd7ca", radius: 12 };

@@ -30,6 +30,8 @@ export const createEditor = ({ store, onDelete, onError }: EditorOptions): Edito
   const editedAt = find("edited-at", HTMLTimeElement);
   const saved = find("saved", HTMLElement);
   const gone = find("gone", HTMLElement);
+  const meta = find("editor-meta", HTMLElement);
+  const remove = find("delete-note", HTMLButtonElement);
   const goneText = find("gone-text", HTMLElement);
 
   let opened: Note | undefined;
@@ -67,6 +69,8 @@ export const createEditor = ({ store, onDelete, onError }: EditorOptions): Edito
   const setGone = (next: boolean): void => {
     isGone = next;
     gone.hidden = !next;
+    remove.hidden = next;
+    meta.hidden = next;
     title.readOnly = next;
     body.readOnly = next;
   };
@@ -119,7 +123,7 @@ export const createEditor = ({ store, onDelete, onError }: EditorOptions): Edito
   store.onUpdate(takeIn);
   setInterval(showMeta, 20_000);
   find("bring-back", HTMLButtonElement).addEventListener("click", () => void bringBack());
-  find("delete-note", HTMLButtonElement).addEventListener("click", () => {
+  remove.addEventListener("click", () => {
     if (opened !== undefined) onDelete(opened.id);
   });
   title.addEventListener("keydown", (event) => {

@@ -61,8 +61,9 @@ export const createNotices = (): Notices => {
     hide,
     showError: (error) => {
       const words = wordsFor(error);
+      if (words === undefined) return;
       console.error(error);
-      if (words !== undefined) show(error instanceof LedgerError ? error.code : "unexpected", words);
+      show(error instanceof LedgerError ? error.code : "unexpected", words);
     },
   };
 };
