@@ -7,7 +7,10 @@ import { derivedFromToken, examples, hexBlockToBytes, token } from "./protocol-e
 const text = readFileSync(fileURLToPath(new URL("../../docs/protocol.md", import.meta.url)), "utf8");
 
 const blocksByName = new Map(
-  [...text.matchAll(/^```hex ([\w-]+)\n(.*?)^```/gms)].map(([, name = "", block = ""]) => [name, hexBlockToBytes(block)]),
+  [...text.matchAll(/^```hex ([\w-]+)\n(.*?)^```/gms)].map(([, name = "", block = ""]) => [
+    name,
+    hexBlockToBytes(block),
+  ]),
 );
 
 const bytesOf = (name: string): Uint8Array<ArrayBuffer> => blocksByName.get(name) ?? new Uint8Array();

@@ -46,7 +46,11 @@ export interface Example {
 
 const repeated = (byte: number, length = 16): Bytes => new Uint8Array(length).fill(byte);
 const hexOf = (byte: number): string => bytesToHex(repeated(byte));
-const base64url = (byte: number): string => btoa(String.fromCharCode(...repeated(byte))).replaceAll("=", "").replaceAll("+", "-").replaceAll("/", "_");
+const base64url = (byte: number): string =>
+  btoa(String.fromCharCode(...repeated(byte)))
+    .replaceAll("=", "")
+    .replaceAll("+", "-")
+    .replaceAll("/", "_");
 
 export const token = "AAECAwQFBgcICQoLDA0ODw";
 const alice = bytesToSiteId(repeated(0xaa));
@@ -83,8 +87,20 @@ const handshake = async (): Promise<readonly Bytes[]> => {
   };
   const common = { keys: await deriveRoomKeys(token), clock: createSystemClock() };
   await Promise.all([
-    authenticate({ ...common, channel, role: "initiator", self: { siteId: alice, epoch: aliceEpoch }, random: constantRandom(0xa0) }),
-    authenticate({ ...common, channel: pair.bob, role: "responder", self: { siteId: bob, epoch: bobEpoch }, random: constantRandom(0xb0) }),
+    authenticate({
+      ...common,
+      channel,
+      role: "initiator",
+      self: { siteId: alice, epoch: aliceEpoch },
+      random: constantRandom(0xa0),
+    }),
+    authenticate({
+      ...common,
+      channel: pair.bob,
+      role: "responder",
+      self: { siteId: bob, epoch: bobEpoch },
+      random: constantRandom(0xb0),
+    }),
   ]);
   return said;
 };
@@ -160,7 +176,10 @@ const handshakeMessage = (name: string, encode: () => Bytes | Promise<Bytes>, me
 });
 
 const progress = encodeMessage({ type: "progress", frontier: new Map([[alice, 300]]) });
-const long: Message = { type: "digest", tables: Array.from({ length: 80 }, () => ({ table: "notes", hash: "0011223344556677", changes: 1 })) };
+const long: Message = {
+  type: "digest",
+  tables: Array.from({ length: 80 }, () => ({ table: "notes", hash: "0011223344556677", changes: 1 })),
+};
 
 const firstFrame = async (message: Bytes): Promise<Bytes> => (await messageToFrames(message))[0] as Bytes;
 const frame = (name: string, message: Bytes): Example => ({
@@ -228,7 +247,8 @@ export const examples: readonly Example[] = [
 ];
 
 /** The bytes of a `hex` block. */
-export const hexBlockToBytes = (block: string): Bytes => hexToBytes(block.replaceAll(/#.*$/gm, "").replaceAll(/\s/g, ""));
+export const hexBlockToBytes = (block: string): Bytes =>
+  hexToBytes(block.replaceAll(/#.*$/gm, "").replaceAll(/\s/g, ""));
 
 /** What the document says that the token gives. */
 export const derivedFromToken = async (): Promise<{ readonly roomId: string; readonly members: readonly string[] }> => {

@@ -36,7 +36,9 @@ const rowOf = (name: string): readonly string[] | undefined => {
 
 /** Names of the public methods that a class in a source file declares. */
 const methodsOf = (file: string): readonly string[] => {
-  const names = [...read(file).matchAll(/^ {2}(?:static )?(?:async )?(\w+)(?:<[^(]*>)?\(/gm)].map((match) => match[1] ?? "");
+  const names = [...read(file).matchAll(/^ {2}(?:static )?(?:async )?(\w+)(?:<[^(]*>)?\(/gm)].map(
+    (match) => match[1] ?? "",
+  );
   return [...new Set(names)].filter((name) => name !== "constructor");
 };
 
