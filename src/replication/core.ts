@@ -288,11 +288,14 @@ const relayLater = (state: CoreState, source: LinkId): Step => {
 const applied = (state: CoreState, input: Extract<Input, { type: "applied" }>): Step => {
   const changed = input.grew || !covers(state.frontier, input.frontier);
   let next = changed ? moved(state, input.frontier) : state;
+  const effects: Effect[] = [setTimer(next, "digest")];
   const source = next.links.get(input.link);
   if (source?.phase === "streaming" && source.recovering && input.complete) {
-    next = withLink(next, input.link, { ...source, recovering: false });
+    // What came back are new own writes, which the peer must hear of under their new versions.
+    const reading = readIfDue(next, input.link, { ...source, recovering: false, behind: true });
+    next = reading.state;
+    effects.push(...reading.effects);
   }
-  const effects: Effect[] = [setTimer(next, "digest")];
   const isTold = [...next.links.values()].every((link) => covers(link.told, next.frontier));
   if (!isTold) effects.push(setTimer(next, "progress"));
   // The middle of a log is not passed on: whoever lacks it is most likely reading it from the same peer.

@@ -1,0 +1,511 @@
+/** The core, fact by fact. Invariants as numbered in src/replication/core.ts. */
+
+import { describe, expect, it } from "vitest";
+import type { Epoch, LinkId, SiteId } from "../../src/common/ids.ts";
+import type { ChangeGroup } from "../../src/replication/change.ts";
+import {
+  createCoreState,
+  defaultDelays,
+  type CoreState,
+  type Effect,
+  type Input,
+  type LogStretch,
+} from "../../src/replication/core-state.ts";
+import { step } from "../../src/replication/core.ts";
+import type { Frontier } from "../../src/replication/frontier.ts";
+import type { Message, TableDigest } from "../../src/replication/message.ts";
+
+const alice = "a1".repeat(16) as SiteId;
+const bob = "b0".repeat(16) as SiteId;
+const carol = "ca".repeat(16) as SiteId;
+const epoch = "0e".repeat(16) as Epoch;
+const toBob = 1 as LinkId;
+const toCarol = 2 as LinkId;
+
+const holds = (entries: Readonly<Record<string, number>> = {}): Frontier =>
+  new Map(Object.entries(entries) as [SiteId, number][]);
+
+const group = (site: SiteId, originVersion: number): ChangeGroup => ({ site, originVersion, changes: [] });
+
+const digest = (hash: string): readonly TableDigest[] => [{ table: "notes", hash, changes: 1 }];
+
+/** Alice's core, fed fact by fact; `feed` answers the orders of that fact. */
+const createAlice = () => {
+  let state: CoreState = createCoreState(alice);
+  const feed = (...inputs: readonly Input[]): readonly Effect[] => {
+    const effects: Effect[] = [];
+    for (const input of inputs) {
+      const result = step(state, input);
+      state = result.state;
+      effects.push(...result.effects);
+    }
+    return effects;
+  };
+  const receive = (link: LinkId, message: Message): readonly Effect[] => feed({ type: "received", link, message });
+  const read = (link: LinkId, stretch: Partial<LogStretch>, pass = 0): readonly Effect[] =>
+    feed({
+      type: "read",
+      link,
+      pass,
+      stretch: { groups: [], to: 0, quarantineTo: 0, complete: true, frontier: holds(), ...stretch },
+    });
+  const open = (link: LinkId, peer: SiteId, frontier: Frontier = holds()): readonly Effect[] =>
+    feed({ type: "opened", link, peer, peerEpoch: epoch, frontier, cursor: undefined });
+  /** Opens a link, greets and lets the first read find nothing. */
+  const link = (id: LinkId, peer: SiteId, own: Frontier = holds(), theirs: Frontier = holds()): void => {
+    open(id, peer, own);
+    receive(id, { type: "hello", frontier: theirs });
+    read(id, { frontier: own });
+  };
+  return { feed, receive, read, open, link, state: () => state };
+};
+
+const ofType = <T extends Effect["type"]>(
+  effects: readonly Effect[],
+  type: T,
+): readonly Extract<Effect, { type: T }>[] =>
+  effects.filter((effect): effect is Extract<Effect, { type: T }> => effect.type === type);
+
+const messages = (effects: readonly Effect[]): readonly Message[] =>
+  ofType(effects, "send").map(({ message }) => message);
+
+describe("greeting", () => {
+  it("says hello first, with what is held and how far the peer's log was read", () => {
+    const { feed } = createAlice();
+
+    const effects = feed({
+      type: "opened",
+      link: toBob,
+      peer: bob,
+      peerEpoch: epoch,
+      frontier: holds({ [alice]: 3 }),
+      cursor: { epoch, position: 7 },
+    });
+
+    expect(effects).toEqual([
+      {
+        type: "send",
+        link: toBob,
+        message: { type: "hello", frontier: holds({ [alice]: 3 }), cursor: { epoch, position: 7 } },
+      },
+    ]);
+  });
+
+  it("sends no cursor to a peer whose log was never read", () => {
+    const [hello] = messages(createAlice().open(toBob, bob));
+
+    expect(hello).toEqual({ type: "hello", frontier: holds() });
+  });
+
+  it.each([
+    { type: "progress", frontier: holds() },
+    { type: "digest", tables: [] },
+    { type: "rewind", frontier: holds() },
+    { type: "changes", to: 1, complete: true, frontier: holds(), groups: [] },
+  ] as const satisfies readonly Message[])("accepts no $type before hello (invariant 7)", (message) => {
+    const { open, receive } = createAlice();
+    open(toBob, bob);
+
+    expect(receive(toBob, message)).toEqual([{ type: "disconnect", link: toBob, code: "HELLO_EXPECTED" }]);
+  });
+
+  it("accepts hello only once (invariant 7)", () => {
+    const { link, receive } = createAlice();
+    link(toBob, bob);
+
+    expect(receive(toBob, { type: "hello", frontier: holds() })).toEqual([
+      { type: "disconnect", link: toBob, code: "HELLO_TWICE" },
+    ]);
+  });
+
+  it("reads on from the peer's place in the log, without what the peer holds", () => {
+    const { open, feed } = createAlice();
+    open(toBob, bob, holds({ [alice]: 9 }));
+
+    const hello: Message = { type: "hello", frontier: holds({ [carol]: 4 }) };
+    const effects = feed({ type: "received", link: toBob, message: hello, resumeAt: 5 });
+
+    expect(ofType(effects, "read-changes")).toEqual([
+      { type: "read-changes", link: toBob, pass: 0, after: 5, quarantineAfter: 0, known: holds({ [carol]: 4 }) },
+    ]);
+  });
+
+  it("ignores facts about links that are gone", () => {
+    const { feed, receive, read } = createAlice();
+
+    expect(receive(toBob, { type: "hello", frontier: holds() })).toEqual([]);
+    expect(read(toBob, {})).toEqual([]);
+    expect(
+      feed({ type: "congested", link: toBob }, { type: "writable", link: toBob }, { type: "lost", link: toBob }),
+    ).toEqual([]);
+  });
+});
+
+describe("claims (invariants 1 and 2)", () => {
+  const changes = (complete: boolean): Message => ({
+    type: "changes",
+    to: 12,
+    complete,
+    frontier: holds({ [bob]: 8 }),
+    groups: [group(bob, 8)],
+  });
+
+  it("claims nothing in the middle of the peer's log", () => {
+    const { link, receive } = createAlice();
+    link(toBob, bob);
+
+    const [apply] = ofType(receive(toBob, changes(false)), "apply-changes");
+
+    expect(apply).toMatchObject({ complete: false, claims: holds(), cursor: { epoch, position: 12 } });
+  });
+
+  it("claims all that the peer said it holds, once its log was read to the end", () => {
+    const { link, receive } = createAlice();
+    link(toBob, bob, holds({ [carol]: 2 }), holds({ [carol]: 5 }));
+    receive(toBob, changes(false));
+    receive(toBob, { type: "progress", frontier: holds({ [carol]: 6 }) });
+
+    const [apply] = ofType(
+      receive(toBob, { ...changes(true), frontier: holds(), groups: [] } as Message),
+      "apply-changes",
+    );
+
+    expect(apply?.claims).toEqual(holds({ [bob]: 8, [carol]: 6 }));
+  });
+
+  it("claims nothing that it holds already", () => {
+    const { link, receive } = createAlice();
+    link(toBob, bob, holds({ [bob]: 8 }), holds({ [bob]: 8 }));
+
+    const [apply] = ofType(receive(toBob, changes(true)), "apply-changes");
+
+    expect(apply?.claims).toEqual(holds());
+  });
+
+  it("does not hold what is still to be stored", () => {
+    const { link, receive, state } = createAlice();
+    link(toBob, bob);
+
+    receive(toBob, changes(true));
+
+    expect(state().frontier).toEqual(holds());
+  });
+});
+
+describe("what a peer is told (invariant 3)", () => {
+  it("is what was held when the stretch was read, and each piece once", () => {
+    const { open, receive, read, feed } = createAlice();
+    open(toBob, bob, holds({ [alice]: 1 }));
+    receive(toBob, { type: "hello", frontier: holds() });
+    feed({ type: "committed" });
+
+    const [first] = messages(read(toBob, { groups: [group(alice, 2)], to: 2, frontier: holds({ [alice]: 2 }) }));
+    const [second] = messages(
+      read(toBob, { groups: [group(alice, 3)], to: 3, frontier: holds({ [alice]: 2, [carol]: 1 }) }),
+    );
+
+    expect(first).toMatchObject({ type: "changes", to: 2, frontier: holds({ [alice]: 2 }) });
+    expect(second).toMatchObject({ type: "changes", to: 3, frontier: holds({ [carol]: 1 }) });
+  });
+
+  it("says in a progress what arrived elsewhere, and only that", () => {
+    const { link, feed } = createAlice();
+    link(toBob, bob, holds({ [alice]: 1 }), holds({ [alice]: 1 }));
+    const frontier = holds({ [alice]: 1, [carol]: 5 });
+
+    const effects = feed({ type: "applied", link: toCarol, frontier, grew: true, complete: true });
+    const told = feed({ type: "elapsed", timer: "progress" });
+
+    expect(ofType(effects, "set-timer").map(({ timer }) => timer)).toContain("progress");
+    expect(messages(told)).toEqual([{ type: "progress", frontier: holds({ [carol]: 5 }) }]);
+    expect(feed({ type: "elapsed", timer: "progress" })).toEqual([]);
+  });
+
+  it("has no news of a frontier when a message has told it already", () => {
+    const { link, feed, read } = createAlice();
+    link(toBob, bob);
+    const frontier = holds({ [carol]: 5 });
+    feed({ type: "applied", link: toCarol, frontier, grew: true, complete: true }, { type: "committed" });
+
+    read(toBob, { groups: [group(carol, 5)], to: 1, frontier });
+
+    expect(feed({ type: "elapsed", timer: "progress" })).toEqual([]);
+  });
+
+  it("sends the end of the log without rows when the peer lacks only the knowledge", () => {
+    const { open, receive, read } = createAlice();
+    open(toBob, bob, holds({ [carol]: 5 }));
+    receive(toBob, { type: "hello", frontier: holds() });
+
+    const [message] = messages(read(toBob, { to: 4, frontier: holds({ [carol]: 5 }) }));
+
+    expect(message).toEqual({ type: "changes", to: 4, complete: true, frontier: holds(), groups: [] });
+  });
+
+  it("sends nothing when neither rows nor knowledge are news", () => {
+    const { open, receive, read } = createAlice();
+    open(toBob, bob, holds({ [carol]: 5 }));
+    receive(toBob, { type: "hello", frontier: holds({ [carol]: 5 }) });
+
+    expect(messages(read(toBob, { to: 4, frontier: holds({ [carol]: 5 }) }))).toEqual([]);
+  });
+});
+
+describe("reading (invariant 4)", () => {
+  it("reads once for many commits, and once more for those that came during the read", () => {
+    const { link, feed, read } = createAlice();
+    link(toBob, bob);
+
+    const first = feed({ type: "committed" }, { type: "committed" }, { type: "committed" });
+    const second = read(toBob, { groups: [group(alice, 1)], to: 1, frontier: holds({ [alice]: 1 }) });
+    const third = read(toBob, { to: 1, frontier: holds({ [alice]: 1 }) });
+
+    expect(ofType(first, "read-changes")).toHaveLength(1);
+    expect(ofType(second, "read-changes")).toMatchObject([{ after: 1 }]);
+    expect(ofType(third, "read-changes")).toEqual([]);
+  });
+
+  it("reads on by itself until the end of the log", () => {
+    const { link, feed, read } = createAlice();
+    link(toBob, bob);
+    feed({ type: "committed" });
+
+    const effects = read(toBob, { groups: [group(alice, 1)], to: 1, complete: false, frontier: holds({ [alice]: 3 }) });
+
+    expect(messages(effects)).toMatchObject([{ type: "changes", complete: false }]);
+    expect(ofType(effects, "read-changes")).toMatchObject([{ after: 1 }]);
+  });
+
+  it("reads on over a stretch of which the peer has everything", () => {
+    const { link, feed, read } = createAlice();
+    link(toBob, bob);
+    feed({ type: "committed" });
+
+    const effects = read(toBob, { to: 40, complete: false, frontier: holds() });
+
+    expect(messages(effects)).toEqual([]);
+    expect(ofType(effects, "read-changes")).toMatchObject([{ after: 40 }]);
+  });
+
+  it("does not read while the link has no room, and goes on when it has", () => {
+    const { link, feed } = createAlice();
+    link(toBob, bob);
+
+    const congested = feed({ type: "congested", link: toBob }, { type: "committed" });
+    const writable = feed({ type: "writable", link: toBob });
+
+    expect(ofType(congested, "read-changes")).toEqual([]);
+    expect(ofType(writable, "read-changes")).toHaveLength(1);
+  });
+
+  it("lets a slow peer slow only itself", () => {
+    const { link, feed } = createAlice();
+    link(toBob, bob);
+    link(toCarol, carol);
+
+    const effects = feed({ type: "congested", link: toBob }, { type: "committed" });
+
+    expect(ofType(effects, "read-changes").map((effect) => effect.link)).toEqual([toCarol]);
+  });
+});
+
+describe("relay (invariant 5)", () => {
+  const fromBob = (): ReturnType<typeof createAlice> => {
+    const core = createAlice();
+    core.link(toBob, bob);
+    core.link(toCarol, carol);
+    return core;
+  };
+  const applied = (complete = true): Input => ({
+    type: "applied",
+    link: toBob,
+    frontier: complete ? holds({ [bob]: 3 }) : holds(),
+    grew: true,
+    complete,
+  });
+
+  it("waits, then offers what came from Bob to Carol and not to Bob", () => {
+    const { feed } = fromBob();
+
+    const atOnce = feed(applied());
+    const later = feed({ type: "elapsed", timer: "relay" });
+
+    expect(ofType(atOnce, "read-changes")).toEqual([]);
+    expect(atOnce).toContainEqual({ type: "set-timer", timer: "relay", afterMs: defaultDelays.relayDelayMs });
+    expect(ofType(later, "read-changes").map(({ link }) => link)).toEqual([toCarol]);
+  });
+
+  it("is dropped when Carol says meanwhile that she has it", () => {
+    const { feed, receive } = fromBob();
+    feed(applied());
+
+    receive(toCarol, { type: "progress", frontier: holds({ [bob]: 3 }) });
+
+    expect(feed({ type: "elapsed", timer: "relay" })).toEqual([]);
+  });
+
+  it("does not happen for the middle of a log", () => {
+    const { feed } = fromBob();
+
+    const effects = feed(applied(false));
+
+    expect(ofType(effects, "set-timer").map(({ timer }) => timer)).not.toContain("relay");
+    expect(feed({ type: "elapsed", timer: "relay" })).toEqual([]);
+  });
+
+  it("offers an own write at once, and with it what waited", () => {
+    const { feed } = fromBob();
+    feed(applied());
+
+    const effects = feed({ type: "committed" });
+
+    expect(ofType(effects, "read-changes").map(({ link }) => link)).toEqual([toBob, toCarol]);
+  });
+
+  it("offers the rows of a stretch whose link was lost, although no frontier speaks of them", () => {
+    const { feed, receive } = fromBob();
+    receive(toBob, { type: "changes", to: 5, complete: false, frontier: holds({ [bob]: 9 }), groups: [group(bob, 1)] });
+    feed(applied(false));
+
+    const lost = feed({ type: "lost", link: toBob });
+    const later = feed({ type: "elapsed", timer: "relay" });
+
+    expect(ofType(lost, "set-timer").map(({ timer }) => timer)).toEqual(["relay"]);
+    expect(ofType(later, "read-changes").map(({ link }) => link)).toEqual([toCarol]);
+  });
+
+  it("has nothing to offer when the lost link had reached the end", () => {
+    const { feed } = fromBob();
+
+    expect(feed({ type: "lost", link: toBob })).toEqual([]);
+  });
+});
+
+describe("digests", () => {
+  const inStep = (): ReturnType<typeof createAlice> => {
+    const core = createAlice();
+    core.link(toBob, bob, holds({ [alice]: 1 }), holds({ [alice]: 1 }));
+    return core;
+  };
+  const digested = (hash: string): Input => ({
+    type: "digested",
+    frontier: holds({ [alice]: 1 }),
+    tables: digest(hash),
+  });
+
+  it("are read after a quiet time, sent once and compared", () => {
+    const { feed, receive } = inStep();
+
+    const quiet = feed({ type: "elapsed", timer: "digest" });
+    const sent = feed(digested("11"));
+    const compared = receive(toBob, { type: "digest", tables: digest("11") });
+
+    expect(quiet).toEqual([{ type: "read-digest" }]);
+    expect(messages(sent)).toEqual([{ type: "digest", tables: digest("11") }]);
+    expect(compared).toEqual([{ type: "report-digest", peer: bob, agrees: true }]);
+    expect(feed({ type: "elapsed", timer: "digest" })).toEqual([]);
+  });
+
+  it("are not read while the peer lacks something", () => {
+    const { link, feed } = createAlice();
+    link(toBob, bob, holds({ [alice]: 1 }));
+
+    expect(feed({ type: "elapsed", timer: "digest" })).toEqual([]);
+  });
+
+  it("are not read while a stretch is half received, from whomever", () => {
+    const { link, feed, receive } = inStep();
+    link(toCarol, carol, holds({ [alice]: 1 }), holds({ [alice]: 1 }));
+    receive(toCarol, { type: "changes", to: 1, complete: false, frontier: holds(), groups: [group(carol, 1)] });
+
+    expect(feed({ type: "elapsed", timer: "digest" })).toEqual([]);
+  });
+
+  it("of a moment that has passed are not used", () => {
+    const { feed } = inStep();
+    feed({ type: "elapsed", timer: "digest" });
+    feed({ type: "applied", link: toCarol, frontier: holds({ [alice]: 1, [carol]: 2 }), grew: true, complete: true });
+
+    expect(feed(digested("11"))).toEqual([]);
+  });
+
+  it("that differ make the whole log be offered again, once per link", () => {
+    const { feed, receive, read } = inStep();
+    feed({ type: "elapsed", timer: "digest" }, digested("11"));
+
+    const differs = receive(toBob, { type: "digest", tables: digest("22") });
+    const repaired = read(toBob, { groups: [group(alice, 1)], to: 1, frontier: holds({ [alice]: 1 }) }, 1);
+    feed({ type: "elapsed", timer: "digest" });
+    const again = receive(toBob, { type: "digest", tables: digest("22") });
+
+    expect(differs).toEqual([
+      { type: "report-digest", peer: bob, agrees: false },
+      { type: "read-changes", link: toBob, pass: 1, after: 0, quarantineAfter: 0, known: holds() },
+    ]);
+    expect(messages(repaired)).toMatchObject([{ type: "changes", groups: [group(alice, 1)] }]);
+    expect(again).toEqual([{ type: "report-digest", peer: bob, agrees: false }]);
+  });
+});
+
+describe("writes that were lost here (invariant 6)", () => {
+  const recovering = () => {
+    const core = createAlice();
+    core.open(toBob, bob, holds({ [alice]: 5 }));
+    const hello: Message = { type: "hello", frontier: holds({ [alice]: 9 }) };
+    const effects = core.feed({ type: "received", link: toBob, message: hello, resumeAt: 5, lostAfter: 5 });
+    return { ...core, effects };
+  };
+
+  it("are asked back from a peer that names them", () => {
+    expect(messages(recovering().effects)).toEqual([{ type: "rewind", frontier: holds({ [alice]: 5 }) }]);
+  });
+
+  it("keep this replica from saying how far it wrote until they are here", () => {
+    const { read, feed } = recovering();
+    const frontier = holds({ [alice]: 2_000, [carol]: 1 });
+
+    const [message] = messages(read(toBob, { groups: [group(alice, 2_000)], to: 2_000, frontier }));
+    feed({ type: "applied", link: toCarol, frontier, grew: true, complete: true });
+
+    expect(message).toMatchObject({ frontier: holds({ [carol]: 1 }) });
+    expect(messages(feed({ type: "elapsed", timer: "progress" }))).toEqual([]);
+  });
+
+  it("are new own writes once they are here, which the peer is sent like any other", () => {
+    const { read, feed } = recovering();
+    read(toBob, { to: 5, frontier: holds({ [alice]: 5 }) });
+
+    const effects = feed({
+      type: "applied",
+      link: toBob,
+      frontier: holds({ [alice]: 2_001 }),
+      grew: true,
+      complete: true,
+    });
+
+    expect(ofType(effects, "read-changes")).toMatchObject([{ link: toBob, after: 5 }]);
+  });
+
+  it("are given from the log's beginning to a peer that asks for its own", () => {
+    const { link, receive } = createAlice();
+    link(toBob, bob, holds({ [alice]: 5, [bob]: 9 }), holds({ [alice]: 5, [bob]: 9 }));
+
+    const effects = receive(toBob, { type: "rewind", frontier: holds({ [alice]: 5, [bob]: 2 }) });
+
+    expect(ofType(effects, "read-changes")).toMatchObject([
+      { after: 0, pass: 1, known: holds({ [alice]: 5, [bob]: 2 }) },
+    ]);
+  });
+
+  it("are given even when a read of before was under way", () => {
+    const { link, feed, receive, read } = createAlice();
+    link(toBob, bob, holds({ [bob]: 9 }), holds({ [bob]: 9 }));
+    feed({ type: "committed" });
+    receive(toBob, { type: "rewind", frontier: holds({ [bob]: 2 }) });
+
+    const effects = read(toBob, { to: 20, frontier: holds({ [bob]: 9 }) }, 0);
+
+    expect(messages(effects)).toEqual([]);
+    expect(ofType(effects, "read-changes")).toMatchObject([{ after: 0, pass: 1 }]);
+  });
+});
