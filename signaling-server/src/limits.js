@@ -10,34 +10,47 @@
  * @property {number} value default
  * @property {number} min
  * @property {number} max
+ * @property {string} help unit and meaning in a line, for --help; README.md says more
  */
 
 const KiB = 1024;
 const largest = 2 ** 31 - 1;
 
-export const limitDefinitions = /** @type {const} */ ({
-  /** Bytes of one frame from a client; a larger one closes the socket with 1009. */
-  maxFrameBytes: { env: "MAX_FRAME_BYTES", value: 16 * KiB, min: 256, max: 1024 * KiB },
-  /** From the opened socket to its valid `join`. */
-  joinTimeoutMs: { env: "JOIN_TIMEOUT_MS", value: 5_000, min: 1, max: largest },
-  maxRoomMembers: { env: "MAX_ROOM_MEMBERS", value: 512, min: 2, max: 10_000 },
-  maxSockets: { env: "MAX_SOCKETS", value: 10_000, min: 1, max: largest },
-  /** Open sockets of one address (IPv6: of one /64). */
-  maxSocketsPerAddress: { env: "MAX_SOCKETS_PER_ADDRESS", value: 64, min: 1, max: largest },
-  /** New sockets of one address, sustained and in one go. */
-  connectsPerSecond: { env: "CONNECTS_PER_SECOND", value: 20, min: 1, max: largest },
-  connectBurst: { env: "CONNECT_BURST", value: 64, min: 1, max: largest },
-  /** Frames of one socket, WebSocket pings and pongs included, sustained and in one go. */
-  messagesPerSecond: { env: "MESSAGES_PER_SECOND", value: 50, min: 1, max: largest },
-  messageBurst: { env: "MESSAGE_BURST", value: 200, min: 1, max: largest },
-  /** Payload bytes of one socket's frames, sustained and in one go. */
-  bytesPerSecond: { env: "BYTES_PER_SECOND", value: 64 * KiB, min: KiB, max: largest },
-  byteBurst: { env: "BYTE_BURST", value: 1024 * KiB, min: KiB, max: largest },
-  /** What may wait for a slow reader before it is cut off. */
-  maxBufferedBytes: { env: "MAX_BUFFERED_BYTES", value: 1024 * KiB, min: KiB, max: largest },
-  /** A socket that leaves two pings in a row unanswered is cut off. */
-  pingIntervalMs: { env: "PING_INTERVAL_MS", value: 30_000, min: 10, max: largest },
-});
+/**
+ * @template {string} E
+ * @param {E} env
+ * @param {number} value
+ * @param {readonly [min: number, max: number]} range
+ * @param {string} help
+ */
+const limit = (env, value, [min, max], help) => ({ env, value, min, max, help });
+
+export const limitDefinitions = {
+  maxFrameBytes: limit("MAX_FRAME_BYTES", 16 * KiB, [256, KiB * KiB], "bytes of one frame from a client"),
+  maxFragments: limit("MAX_FRAGMENTS", 64, [1, 1_000], "WebSocket fragments of one frame"),
+  joinTimeoutMs: limit("JOIN_TIMEOUT_MS", 5_000, [1, largest], "ms from the opened socket to its join"),
+  maxRoomMembers: limit("MAX_ROOM_MEMBERS", 512, [2, 10_000], "members of one room"),
+  maxSockets: limit("MAX_SOCKETS", 10_000, [1, largest], "sockets in all"),
+  maxSocketsPerAddress: limit("MAX_SOCKETS_PER_ADDRESS", 64, [1, largest], "sockets of one IPv4 address or IPv6 /64"),
+  connectsPerSecond: limit("CONNECTS_PER_SECOND", 20, [1, largest], "new sockets per second of one address"),
+  connectBurst: limit("CONNECT_BURST", 64, [1, largest], "new sockets of one address in one go"),
+  messagesPerSecond: limit("MESSAGES_PER_SECOND", 50, [1, largest], "frames per second of one socket"),
+  messageBurst: limit("MESSAGE_BURST", 200, [1, largest], "frames of one socket in one go"),
+  bytesPerSecond: limit("BYTES_PER_SECOND", 64 * KiB, [KiB, largest], "bytes per second of one socket"),
+  byteBurst: limit("BYTE_BURST", KiB * KiB, [KiB, largest], "bytes of one socket in one go"),
+  maxBufferedBytes: limit("MAX_BUFFERED_BYTES", KiB * KiB, [KiB, largest], "bytes that wait for a slow reader"),
+  pingIntervalMs: limit("PING_INTERVAL_MS", 30_000, [10, largest], "ms between WebSocket pings"),
+  maxMissedPings: limit("MAX_MISSED_PINGS", 2, [1, 100], "pings in a row that may go unanswered"),
+  headersTimeoutMs: limit("HEADERS_TIMEOUT_MS", 10_000, [100, 600_000], "ms for the HTTP headers of a request"),
+  spareConnections: limit(
+    "SPARE_CONNECTIONS",
+    100,
+    [1, largest],
+    "TCP connections beyond MAX_SOCKETS, for health checks",
+  ),
+  closeTimeoutMs: limit("CLOSE_TIMEOUT_MS", 1_000, [1, 60_000], "ms for goodbyes, at shutdown and after a refusal"),
+  authTimeoutMs: limit("AUTH_TIMEOUT_MS", 5_000, [1, 60_000], "ms for AUTH_HOOK to decide"),
+};
 
 /** @typedef {{ [K in keyof typeof limitDefinitions]: number }} Limits */
 
@@ -50,7 +63,7 @@ export const defaultLimits = () =>
 /**
  * @param {string} env the variable's name, for the message
  * @param {string | undefined} text
- * @param {Limit} range
+ * @param {{ value: number, min: number, max: number }} range
  * @returns {number}
  * @throws {RangeError} when `text` is no whole number of the range; a mistyped limit must not become no limit
  */

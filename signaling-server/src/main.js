@@ -1,42 +1,46 @@
 #!/usr/bin/env node
 // @ts-check
-/** The server as a process: settings from the environment, one line when it listens, a clean end on SIGTERM and SIGINT. */
+/** The server as a process: settings from the environment, JSON lines as its log, a clean end on SIGTERM and SIGINT. */
 
-import { readLimits, readWholeNumber } from "./limits.js";
+import { readFileSync } from "node:fs";
+import { createLog } from "./log.js";
 import { createSignalingServer } from "./server.js";
+import { describeSettings, readSettings } from "./settings.js";
 
-const { env } = process;
+/** Longer than any orderly end takes; a process manager kills at 10 s or later. */
+const spareMs = 2_000;
 
-const readSettings = () => ({
-  port: readWholeNumber("PORT", env.PORT, { env: "PORT", value: 8081, min: 0, max: 65_535 }),
-  host: env.HOST || "127.0.0.1",
-  options: {
-    limits: readLimits(env),
-    allowedOrigins: (env.ALLOWED_ORIGINS ?? "")
-      .toLowerCase()
-      .split(/[\s,]+/)
-      .filter((origin) => origin !== ""),
-    trustedProxyHops: readWholeNumber("TRUSTED_PROXY_HOPS", env.TRUSTED_PROXY_HOPS, {
-      env: "TRUSTED_PROXY_HOPS",
-      value: 0,
-      min: 0,
-      max: 16,
-    }),
-  },
-});
+const log = createLog({ writeLine: (line) => process.stdout.write(`${line}\n`), nowMs: () => Date.now() });
+
+const version = () => {
+  const { version: text } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+  return String(text);
+};
+
+const usage = () => `ledger-signaling ${version()}: introduces the peers of a room to each other.
+
+Usage: ledger-signaling [--help | --version]
+
+It takes no other arguments. Settings come from the environment, here with their defaults:
+
+${describeSettings()}
+`;
 
 /** @param {unknown} error */
 const fail = (error) => {
-  console.error(`Ledger signaling server did not start: ${error instanceof Error ? error.message : String(error)}`);
-  process.exit(1);
+  log.error("start-failed", { reason: error instanceof Error ? error.message : String(error) });
+  process.exitCode = 1;
 };
 
-const run = async () => {
-  const { port, host, options } = readSettings();
-  const server = createSignalingServer(options);
+const serve = async () => {
+  const { port, host, options } = await readSettings(process.env);
+  const server = createSignalingServer({ ...options, log, processMetrics: true });
 
-  const stop = async () => {
-    console.log("Ledger signaling server is closing");
+  /** @param {string} signal */
+  const stop = async (signal) => {
+    log.info("closing", { signal });
+    const limitMs = (options.limits?.closeTimeoutMs ?? 0) + spareMs;
+    setTimeout(() => process.exit(0), limitMs).unref();
     await server.close();
     process.exit(0);
   };
@@ -45,7 +49,11 @@ const run = async () => {
 
   const listening = await server.listen({ port, host });
   const shownHost = host === "127.0.0.1" || host === "::1" ? "localhost" : host.includes(":") ? `[${host}]` : host;
-  console.log(`Ledger signaling server on ws://${shownHost}:${listening}`);
+  log.info("listening", { url: `ws://${shownHost}:${listening}`, shared: options.nats !== undefined });
 };
 
-run().catch(fail);
+const [argument, ...rest] = process.argv.slice(2);
+if (argument === undefined) serve().catch(fail);
+else if (argument === "--help" && rest.length === 0) console.log(usage());
+else if (argument === "--version" && rest.length === 0) console.log(version());
+else fail(new Error(`${argument} is not an argument; see --help`));

@@ -9,6 +9,7 @@ export const protocolVersion = 1;
 /** Code of the `error` frame to the WebSocket close code that follows it. */
 export const closeCodes = /** @type {const} */ ({
   malformed: 4400,
+  unauthorized: 4401,
   "origin-refused": 4403,
   "join-timeout": 4408,
   "member-taken": 4409,
@@ -44,8 +45,13 @@ export const parseFrame = (text) => {
   return malformed;
 };
 
-/** @param {readonly string[]} members */
-export const joinedFrame = (members) => JSON.stringify({ type: "joined", members });
+/**
+ * @param {readonly string[]} members
+ * @param {readonly import("./server.js").IceServer[]} [iceServers] left out when there are none
+ */
+export const joinedFrame = (members, iceServers) => JSON.stringify({ type: "joined", members, iceServers });
+/** @param {readonly import("./server.js").IceServer[]} iceServers */
+export const iceServersFrame = (iceServers) => JSON.stringify({ type: "ice-servers", iceServers });
 /** @param {string} member */
 export const memberJoinedFrame = (member) => JSON.stringify({ type: "member-joined", member });
 /** @param {string} member */
@@ -91,8 +97,7 @@ const parseJoin = (fields) => {
  */
 const parseSend = (fields) => {
   const { to, payload } = fields;
-  if (!isId(to) || typeof payload !== "string" || Object.keys(fields).length !== 3) return malformed;
-  if (!payloadPattern.test(payload) || payload.length % 4 === 1) return malformed;
+  if (!isId(to) || !isPayload(payload) || Object.keys(fields).length !== 3) return malformed;
   return { ok: true, frame: { type: "send", to, payload } };
 };
 
@@ -100,4 +105,10 @@ const parseSend = (fields) => {
  * @param {unknown} value
  * @returns {value is string}
  */
-const isId = (value) => typeof value === "string" && idPattern.test(value);
+export const isId = (value) => typeof value === "string" && idPattern.test(value);
+
+/**
+ * @param {unknown} value
+ * @returns {value is string}
+ */
+export const isPayload = (value) => typeof value === "string" && payloadPattern.test(value) && value.length % 4 !== 1;

@@ -1,67 +1,126 @@
 // @ts-check
 /**
- * Who is in which room. A room exists while it has members; nothing about it is kept after the last one left.
- * Knows frames as text, not sockets.
+ * Who is in which room, on this instance and on others. A room exists while it has members; nothing about it is kept
+ * after the last one left. Knows frames as text, not sockets; who is elsewhere is for the bus to tell.
  */
 
-import { joinedFrame, memberJoinedFrame, memberLeftFrame, messageFrame } from "./protocol.js";
+import { memberJoinedFrame, memberLeftFrame, messageFrame } from "./protocol.js";
 
 /** @typedef {(frame: string) => void} Deliver */
 /**
  * @typedef {object} Membership
  * @property {(to: string, payload: string) => void} send to nobody when `to` is not in the room
- * @property {() => void} leave idempotent
+ * @property {() => boolean} leave idempotent; answers whether it was still in
  */
-/** @typedef {{ ok: true, membership: Membership } | { ok: false, code: "member-taken" | "room-full" }} Joined */
+/**
+ * @typedef {{ ok: true, members: readonly string[], membership: Membership }
+ *   | { ok: false, code: "member-taken" | "room-full" }} Joined `members` are the others
+ */
+/**
+ * Where a member can be reached: `tell` of those who come and go, `hand` it what another member sent.
+ * @typedef {{ isHere: boolean, tell: Deliver, hand: (from: string, payload: string) => void }} Place
+ */
 
 /** @param {{ maxRoomMembers: number }} limits */
 export const createRooms = ({ maxRoomMembers }) => {
-  /** @type {Map<string, Map<string, Deliver>>} */
-  const deliverByMemberByRoom = new Map();
+  /** @type {Map<string, Map<string, Place>>} */
+  const placeByMemberByRoom = new Map();
+  let membersHere = 0;
+
+  /**
+   * @param {string} roomId
+   * @param {string} member not in the room
+   * @param {Place} place must not call back into the room
+   * @returns {() => boolean} leaves
+   */
+  const enter = (roomId, member, place) => {
+    const room = placeByMemberByRoom.get(roomId) ?? new Map();
+    broadcast(room, memberJoinedFrame(member));
+    room.set(member, place);
+    placeByMemberByRoom.set(roomId, room);
+    if (place.isHere) membersHere += 1;
+
+    return () => {
+      // By identity: after leaving, the same member id may be someone else's.
+      if (room.get(member) !== place) return false;
+      room.delete(member);
+      if (place.isHere) membersHere -= 1;
+      if (room.size === 0) placeByMemberByRoom.delete(roomId);
+      else broadcast(room, memberLeftFrame(member));
+      return true;
+    };
+  };
 
   return {
     /**
-     * Greets the newcomer with the members there are, then tells them of it.
+     * Tells the others of the newcomer; greeting it with `members` is for the caller, before anything else is delivered.
      * @param {string} roomId
      * @param {string} member
-     * @param {Deliver} deliver must not call back into the room
+     * @param {Deliver} deliver
      * @returns {Joined}
      */
     join: (roomId, member, deliver) => {
-      const room = deliverByMemberByRoom.get(roomId) ?? new Map();
-      if (room.has(member)) return { ok: false, code: "member-taken" };
-      if (room.size >= maxRoomMembers) return { ok: false, code: "room-full" };
-
-      deliver(joinedFrame([...room.keys()]));
-      broadcast(room, memberJoinedFrame(member));
-      room.set(member, deliver);
-      deliverByMemberByRoom.set(roomId, room);
-
+      const room = placeByMemberByRoom.get(roomId);
+      if (room?.has(member)) return { ok: false, code: "member-taken" };
+      if (room !== undefined && room.size >= maxRoomMembers) return { ok: false, code: "room-full" };
+      const members = [...(room?.keys() ?? [])];
+      /** @type {Place} */
+      const place = { isHere: true, tell: deliver, hand: (from, payload) => deliver(messageFrame(from, payload)) };
+      const leave = enter(roomId, member, place);
       return {
         ok: true,
+        members,
         membership: {
-          send: (to, payload) => room.get(to)?.(messageFrame(member, payload)),
-          leave: () => {
-            // By identity: after leaving, the same member id may be someone else's.
-            if (room.get(member) !== deliver) return;
-            room.delete(member);
-            if (room.size === 0) deliverByMemberByRoom.delete(roomId);
-            else broadcast(room, memberLeftFrame(member));
-          },
+          send: (to, payload) => placeByMemberByRoom.get(roomId)?.get(to)?.hand(member, payload),
+          leave,
         },
       };
     },
-    /** Rooms with at least one member. */
+    /**
+     * A member of another instance, which has let it in: the limit is not asked again. Nothing happens when the id is
+     * taken, which no honest client's is.
+     * @param {string} roomId
+     * @param {string} member
+     * @param {Place["hand"]} hand
+     * @returns {() => void} leaves; idempotent
+     */
+    joinElsewhere: (roomId, member, hand) => {
+      if (placeByMemberByRoom.get(roomId)?.has(member)) return () => {};
+      return enter(roomId, member, { isHere: false, tell: () => {}, hand });
+    },
+    /**
+     * Hands what a member elsewhere sent to a member here, if it is still here.
+     * @param {string} roomId
+     * @param {{ from: string, to: string, payload: string }} message
+     */
+    handHere: (roomId, { from, to, payload }) => {
+      const place = placeByMemberByRoom.get(roomId)?.get(to);
+      if (place?.isHere) place.hand(from, payload);
+    },
+    /** Room by room, the members of this instance. */
+    *here() {
+      for (const [roomId, room] of placeByMemberByRoom) {
+        const members = [...room].flatMap(([member, { isHere }]) => (isHere ? [member] : []));
+        if (members.length > 0) yield /** @type {const} */ ([roomId, members]);
+      }
+    },
+    /** Rooms with at least one member, here or elsewhere. */
     get size() {
-      return deliverByMemberByRoom.size;
+      return placeByMemberByRoom.size;
+    },
+    /** Members of this instance. */
+    get memberCount() {
+      return membersHere;
     },
   };
 };
 
+/** @typedef {ReturnType<typeof createRooms>} Rooms */
+
 /**
- * @param {ReadonlyMap<string, Deliver>} room
+ * @param {ReadonlyMap<string, Place>} room
  * @param {string} frame
  */
 const broadcast = (room, frame) => {
-  for (const deliver of room.values()) deliver(frame);
+  for (const place of room.values()) place.tell(frame);
 };

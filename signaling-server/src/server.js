@@ -1,21 +1,22 @@
 // @ts-check
 /**
- * The signaling server as an object: HTTP for `/healthz`, WebSockets on `/`. Reads no environment and writes no log,
- * so that tests and other programs can run it; main.js makes it a process.
+ * The signaling server as an object: HTTP for probes and metrics, WebSockets on `/`. Reads no environment and writes no
+ * log unless given one, so that tests and other programs can run it; main.js makes it a process.
  */
 
 import { createServer } from "node:http";
 import { WebSocketServer } from "ws";
 import { createAddressBook } from "./address-book.js";
 import { clientAddress } from "./address.js";
+import { createAuthorizer, readBearer, subprotocol } from "./bearer.js";
+import { createHttpRoutes, pathOf } from "./http-routes.js";
+import { createIceServers } from "./ice-servers.js";
 import { defaultLimits } from "./limits.js";
-import { createRooms } from "./room.js";
+import { createSilentLog } from "./log.js";
+import { createMetrics } from "./metrics.js";
+import { createNatsBus } from "./nats-bus.js";
+import { createLocalBus } from "./room-bus.js";
 import { startSession } from "./session.js";
-
-/** How long sockets get to say goodbye, at shutdown and after a refusal, before they are cut. */
-const closeGraceMs = 1_000;
-/** Plain HTTP connections beside the WebSockets: health checks must get through when the server is full. */
-const spareConnections = 100;
 
 /** @type {import("./server.js").ServerClock} */
 const systemClock = {
@@ -29,44 +30,44 @@ const systemClock = {
 /** @type {typeof import("./server.js").createSignalingServer} */
 export const createSignalingServer = (options = {}) => {
   const limits = { ...defaultLimits(), ...options.limits };
-  const { allowedOrigins = [], trustedProxyHops = 0, clock = systemClock } = options;
-  const rooms = createRooms(limits);
+  const { allowedOrigins = [], trustedProxyHops = 0, clock = systemClock, log = createSilentLog() } = options;
+  const { authChecks = [], turn, nats, processMetrics = false } = options;
+  const metrics = createMetrics({ processMetrics });
+  const bus = nats === undefined ? createLocalBus(limits) : createNatsBus({ ...nats, limits, clock, log, metrics });
+  const iceServers = turn && createIceServers(turn, clock.nowMs);
+  const isAuthorized = createAuthorizer({ checks: authChecks, timeoutMs: limits.authTimeoutMs, clock, log });
   const addresses = createAddressBook({ limits, nowMs: clock.nowMs });
   /** @type {Set<import("./session.js").Session>} */
   const sessions = new Set();
   /** @type {Promise<void> | undefined} */
   let closing;
+  let upgradesWaiting = 0;
   let cancelBeat = () => {};
 
   const http = createServer({
-    headersTimeout: 10_000,
-    requestTimeout: 10_000,
-    connectionsCheckingInterval: 5_000,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.headersTimeoutMs,
+    connectionsCheckingInterval: Math.min(5_000, limits.headersTimeoutMs),
   });
-  http.maxConnections = limits.maxSockets + spareConnections;
+  http.maxConnections = limits.maxSockets + limits.spareConnections;
   // A variable, because @types/ws does not know closeTimeout yet.
   const socketOptions = {
     noServer: true,
     maxPayload: limits.maxFrameBytes,
     // Even an honest browser splits a frame into few fragments; without a bound, empty ones cost nothing to send.
-    maxFragments: 64,
+    maxFragments: limits.maxFragments,
     maxBufferedChunks: 1_024,
     perMessageDeflate: false,
-    closeTimeout: closeGraceMs,
+    closeTimeout: limits.closeTimeoutMs,
+    // Never the bearer: what the server chooses is repeated in its answer.
+    handleProtocols: (/** @type {Set<string>} */ offered) => (offered.has(subprotocol) ? subprotocol : false),
   };
   const webSockets = new WebSocketServer(socketOptions);
 
-  http.on("request", (request, response) => {
-    const { pathname } = splitUrl(request.url);
-    response.setHeader("connection", "close");
-    response.setHeader("content-type", "application/json");
-    response.setHeader("cache-control", "no-store");
-    if (pathname === "/healthz")
-      return response.writeHead(closing ? 503 : 200).end(`{"status":"${closing ? "closing" : "ok"}"}\n`);
-    if (pathname === "/")
-      return response.writeHead(426, { upgrade: "websocket" }).end('{"status":"upgrade-required"}\n');
-    response.writeHead(404).end('{"status":"not-found"}\n');
-  });
+  http.on(
+    "request",
+    createHttpRoutes({ isClosing: () => closing !== undefined, isBusReady: () => bus.ready, metrics }),
+  );
 
   http.on("clientError", (error, socket) => {
     // Not HTTP, or too slow. The answer is a courtesy; the socket goes in any case.
@@ -78,21 +79,43 @@ export const createSignalingServer = (options = {}) => {
   http.on("upgrade", (request, socket, head) => {
     // A reset while we answer must not end the process.
     socket.on("error", () => socket.destroy());
-    if (splitUrl(request.url).pathname !== "/") return answerAndDestroy(socket, "404 Not Found");
-    if (closing || webSockets.clients.size >= limits.maxSockets)
-      return answerAndDestroy(socket, "503 Service Unavailable");
+    /** @param {string} status */
+    const turnAway = (status) => {
+      metrics.turnedAway(status.slice(0, 3));
+      answerAndDestroy(socket, status);
+    };
+    if (pathOf(request.url) !== "/") return turnAway("404 Not Found");
+    if (closing || webSockets.clients.size + upgradesWaiting >= limits.maxSockets)
+      return turnAway("503 Service Unavailable");
     const release = addresses.admit(clientAddress(request, trustedProxyHops));
-    if (release === undefined) return answerAndDestroy(socket, "429 Too Many Requests");
+    if (release === undefined) return turnAway("429 Too Many Requests");
     socket.once("close", release);
+    void admit(request, socket, head);
+  });
+
+  /**
+   * @param {import("node:http").IncomingMessage} request
+   * @param {import("node:stream").Duplex} socket
+   * @param {Buffer} head
+   */
+  const admit = async (request, socket, head) => {
+    const { origin, "sec-websocket-protocol": protocols } = request.headers;
+    const refusal = isOriginAllowed(origin) ? undefined : "origin-refused";
+    upgradesWaiting += 1;
+    const authorized = refusal === undefined && (await isAuthorized({ bearer: readBearer(protocols), origin }));
+    upgradesWaiting -= 1;
+    if (closing) return answerAndDestroy(socket, "503 Service Unavailable");
 
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const session = startSession({ socket: webSocket, rooms, limits, clock });
+      metrics.opened();
+      const session = startSession({ socket: webSocket, bus, limits, clock, metrics, iceServers });
       sessions.add(session);
       webSocket.once("close", () => sessions.delete(session));
       // Told inside the WebSocket, because a browser hides the status of a refused upgrade from its page.
-      if (!isOriginAllowed(request.headers.origin)) session.refuse("origin-refused");
+      if (refusal !== undefined) session.refuse(refusal);
+      else if (!authorized) session.refuse("unauthorized");
     });
-  });
+  };
 
   /** @param {string | undefined} origin */
   const isOriginAllowed = (origin) =>
@@ -102,6 +125,8 @@ export const createSignalingServer = (options = {}) => {
     cancelBeat = clock.setTimer(limits.pingIntervalMs, () => {
       for (const session of sessions) session.beat();
       addresses.forgetAtRest();
+      const counts = metrics.takeRefusals();
+      if (Object.keys(counts).length > 0) log.warn("refused", { counts });
       beatLater();
     });
   };
@@ -110,13 +135,21 @@ export const createSignalingServer = (options = {}) => {
     cancelBeat();
     const closed = new Promise((resolve) => http.close(resolve));
     for (const session of sessions) session.leave();
-    const cancelGrace = clock.setTimer(closeGraceMs, () => {
+    const cancelGrace = clock.setTimer(limits.closeTimeoutMs, () => {
       for (const webSocket of webSockets.clients) webSocket.terminate();
       http.closeAllConnections();
     });
-    await closed;
+    await Promise.all([closed, bus.close()]);
     cancelGrace();
   };
+
+  metrics.watch({
+    sockets: () => webSockets.clients.size,
+    members: () => bus.memberCount,
+    rooms: () => bus.roomCount,
+    instances: () => bus.instanceCount,
+    ready: () => bus.ready && closing === undefined,
+  });
 
   return {
     listen: ({ port = 8081, host = "127.0.0.1" } = {}) =>
@@ -125,6 +158,7 @@ export const createSignalingServer = (options = {}) => {
         http.listen(port, host, () => {
           http.off("error", reject);
           beatLater();
+          bus.start();
           resolve(listeningPort(http));
         });
       }),
@@ -136,13 +170,10 @@ export const createSignalingServer = (options = {}) => {
       return webSockets.clients.size;
     },
     get roomCount() {
-      return rooms.size;
+      return bus.roomCount;
     },
   };
 };
-
-/** @param {string | undefined} url as the client wrote it, perhaps no URL at all */
-const splitUrl = (url = "") => ({ pathname: url.split("?", 1)[0] });
 
 /** @param {import("node:http").Server} http */
 const listeningPort = (http) => {

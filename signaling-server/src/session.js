@@ -9,7 +9,7 @@
  */
 
 import { createTokenBucket } from "./limits.js";
-import { closeCodes, errorFrame, parseFrame } from "./protocol.js";
+import { closeCodes, errorFrame, iceServersFrame, joinedFrame, parseFrame } from "./protocol.js";
 
 /** @typedef {import("./protocol.js").ErrorCode} ErrorCode */
 /**
@@ -17,24 +17,25 @@ import { closeCodes, errorFrame, parseFrame } from "./protocol.js";
  *   | { phase: "joined", membership: import("./room.js").Membership }
  *   | { phase: "ended" }} State
  */
+/** @typedef {{ issue: () => readonly import("./server.js").IceServer[], renewMs: number }} IceServers */
 /**
  * @typedef {object} Session
- * @property {() => void} beat pings, or cuts the socket off when it left two pings unanswered
+ * @property {() => void} beat pings, or cuts the socket off when it left too many unanswered; renews its credentials
  * @property {(code: ErrorCode) => void} refuse tells the reason, then closes
  * @property {() => void} leave says goodbye with 1001
  */
 
-const missedPingsAllowed = 2;
-
 /**
  * @param {object} options
  * @param {import("ws").WebSocket} options.socket
- * @param {ReturnType<typeof import("./room.js").createRooms>} options.rooms
+ * @param {import("./room-bus.js").RoomBus} options.bus
  * @param {import("./limits.js").Limits} options.limits
  * @param {import("./server.js").ServerClock} options.clock
+ * @param {import("./metrics.js").Metrics} options.metrics
+ * @param {IceServers | undefined} options.iceServers
  * @returns {Session}
  */
-export const startSession = ({ socket, rooms, limits, clock }) => {
+export const startSession = ({ socket, bus, limits, clock, metrics, iceServers }) => {
   const messages = createTokenBucket({
     perSecond: limits.messagesPerSecond,
     burst: limits.messageBurst,
@@ -42,12 +43,14 @@ export const startSession = ({ socket, rooms, limits, clock }) => {
   });
   const bytes = createTokenBucket({ perSecond: limits.bytesPerSecond, burst: limits.byteBurst, nowMs: clock.nowMs });
   let missedPings = 0;
+  let issuedMs = 0;
   /** @type {State} */
   let state = { phase: "waiting", cancelTimer: clock.setTimer(limits.joinTimeoutMs, () => refuse("join-timeout")) };
 
   socket.on("message", (content, isBinary) => {
     if (state.phase === "ended") return; // S1
     const frame = /** @type {Buffer} */ (content);
+    metrics.received(frame.length);
     if (!messages.take(1) || !bytes.take(frame.length)) return refuse("rate-limited");
     if (isBinary) return refuse("malformed");
     receive(frame.toString("utf8"));
@@ -60,7 +63,10 @@ export const startSession = ({ socket, rooms, limits, clock }) => {
     if (!messages.take(1)) refuse("rate-limited");
   });
   // ws closes the socket with the fitting code by itself (1002, 1007, 1009); nothing here may be logged.
-  socket.on("error", () => end());
+  socket.on("error", () => {
+    metrics.cut("framing");
+    end();
+  });
   socket.on("close", () => end());
 
   /** @param {string} text */
@@ -78,17 +84,31 @@ export const startSession = ({ socket, rooms, limits, clock }) => {
    * @param {string} member
    */
   const join = (room, member) => {
-    const joined = rooms.join(room, member, deliver);
+    const joined = bus.join(room, member, deliver);
     if (!joined.ok) return refuse(joined.code);
     if (state.phase === "waiting") state.cancelTimer();
     state = { phase: "joined", membership: joined.membership };
+    metrics.joined();
+    deliver(joinedFrame(joined.members, issueIceServers()));
+  };
+
+  const issueIceServers = () => {
+    issuedMs = clock.nowMs();
+    return iceServers?.issue();
   };
 
   /** @param {string} frame */
   const deliver = (frame) => {
     if (socket.readyState !== socket.OPEN) return;
-    if (socket.bufferedAmount > limits.maxBufferedBytes) return socket.terminate(); // S3
+    if (socket.bufferedAmount > limits.maxBufferedBytes) return cut("slow-reader"); // S3
+    metrics.sent(frame.length);
     socket.send(frame);
+  };
+
+  /** @param {"slow-reader" | "no-pong"} reason */
+  const cut = (reason) => {
+    metrics.cut(reason);
+    socket.terminate();
   };
 
   const end = () => {
@@ -102,15 +122,18 @@ export const startSession = ({ socket, rooms, limits, clock }) => {
   const refuse = (code) => {
     if (state.phase === "ended") return; // S1
     end();
+    metrics.refused(code);
     deliver(errorFrame(code));
     socket.close(closeCodes[code], code);
   };
 
   return {
     beat: () => {
-      if (missedPings >= missedPingsAllowed) return socket.terminate();
+      if (missedPings >= limits.maxMissedPings) return cut("no-pong");
       missedPings += 1;
       if (socket.readyState === socket.OPEN) socket.ping();
+      if (state.phase !== "joined" || iceServers === undefined) return;
+      if (clock.nowMs() - issuedMs >= iceServers.renewMs) deliver(iceServersFrame(issueIceServers() ?? []));
     },
     refuse,
     leave: () => {

@@ -6,6 +6,7 @@ import { addressGroup, clientAddress } from "../src/address.js";
 import { createAddressBook } from "../src/address-book.js";
 import { createTokenBucket, defaultLimits, limitDefinitions, readLimits } from "../src/limits.js";
 import { closeCodes } from "../src/protocol.js";
+import { settingDefinitions } from "../src/settings.js";
 
 const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
 
@@ -27,7 +28,7 @@ describe("readLimits", () => {
 });
 
 describe("README.md", () => {
-  it.each(Object.values(limitDefinitions).map(({ env, value }) => [env, value]))(
+  it.each([...settingDefinitions, ...Object.values(limitDefinitions)].map(({ env, value }) => [env, value]))(
     "lists %s with its default",
     (env, value) => {
       const row = readme.split("\n").find((line) => line.startsWith(`| \`${env}\``));
@@ -35,6 +36,16 @@ describe("README.md", () => {
       expect(row?.split("|")[2]?.trim()).toBe(String(value));
     },
   );
+
+  it("lists no variable that does not exist", () => {
+    const known = [...settingDefinitions, ...Object.values(limitDefinitions)].map(({ env }) => env);
+    const table = readme.slice(readme.indexOf("## Settings"), readme.indexOf("## Self-hosting"));
+
+    const listed = [...table.matchAll(/^\| `([A-Z_]+)` /gm)].map(([, name]) => name);
+
+    expect(new Set(listed)).toEqual(new Set(known));
+    expect(listed).toHaveLength(known.length);
+  });
 
   it.each(Object.entries(closeCodes))("lists the error %s with its close code", (name, code) => {
     expect(readme).toMatch(new RegExp(`\\| ${code} +\\| \`${name}\``));

@@ -4,6 +4,8 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
+import { limitDefinitions } from "../src/limits.js";
+import { settingDefinitions } from "../src/settings.js";
 import { id, joinFrame } from "./support.js";
 
 /** @type {import("node:child_process").ChildProcess[]} */
@@ -13,10 +15,13 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
 });
 
-/** @param {Record<string, string>} env */
-const run = (env) => {
+/**
+ * @param {Record<string, string>} env
+ * @param {readonly string[]} [args]
+ */
+const run = (env, args = []) => {
   const main = fileURLToPath(new URL("../src/main.js", import.meta.url));
-  const child = spawn(process.execPath, [main], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [main, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
   children.push(child);
   let output = "";
   /** @type {Promise<number>} */
@@ -49,7 +54,15 @@ describe("the process", () => {
 
       expect(code).toBe(1001);
       expect(await exited).toBe(0);
-      expect(output().split("\n").filter(Boolean)).toHaveLength(2);
+      const lines = output()
+        .split("\n")
+        .filter(Boolean)
+        .map((line) => JSON.parse(line));
+      expect(lines.map(({ level, event }) => [level, event])).toEqual([
+        ["info", "listening"],
+        ["info", "closing"],
+      ]);
+      expect(lines.every(({ time }) => new Date(time).toISOString() === time)).toBe(true);
       expect(output()).not.toMatch(new RegExp(`${id(1)}|${id(2)}|127\\.0\\.0\\.1|::1`));
     },
   );
@@ -73,10 +86,54 @@ describe("the process", () => {
     [{ PORT: "70000" }, "PORT"],
     [{ PORT: "0", JOIN_TIMEOUT_MS: "5s" }, "JOIN_TIMEOUT_MS"],
     [{ PORT: "0", TRUSTED_PROXY_HOPS: "yes" }, "TRUSTED_PROXY_HOPS"],
+    [{ PORT: "0", AUTH_SECRETS: "short" }, "AUTH_SECRETS"],
+    [{ PORT: "0", AUTH_HOOK: "/no/such/module.js" }, "AUTH_HOOK"],
+    [{ PORT: "0", TURN_SECRET: "s" }, "TURN_URLS"],
+    [{ PORT: "0", NATS_URL: "http://nats.example" }, "NATS_URL"],
   ])("refuses to start with %j and names the variable", async (env, name) => {
     const { listening, exited } = run(env);
 
     await expect(listening).rejects.toThrow(name);
     expect(await exited).toBe(1);
+  });
+
+  it("ends in bounded time though a client does not say goodbye", async () => {
+    const { child, listening, exited } = run({ PORT: "0", CLOSE_TIMEOUT_MS: "50" });
+    const socket = new WebSocket(`ws://localhost:${await listening}`);
+    await once(socket, "open");
+    socket.pause();
+
+    child.kill("SIGTERM");
+
+    expect(await exited).toBe(0);
+    socket.terminate();
+  });
+
+  it("asks the hook of AUTH_HOOK, which is told the bearer and the origin", async () => {
+    const hook = fileURLToPath(new URL("./fixtures/auth-hook.js", import.meta.url));
+    const { listening } = run({ PORT: "0", AUTH_HOOK: hook });
+    const url = `ws://localhost:${await listening}`;
+    const [known, stranger] = ["grün", "blau"].map(
+      (bearer) => new WebSocket(url, ["ledger.v1", `bearer.${Buffer.from(bearer).toString("base64url")}`]),
+    );
+    const refused = once(/** @type {WebSocket} */ (stranger), "close");
+    await once(/** @type {WebSocket} */ (known), "open");
+
+    known?.send(JSON.stringify(joinFrame(id(1), id(2))));
+
+    expect(String((await once(/** @type {WebSocket} */ (known), "message"))[0])).toContain('"joined"');
+    expect((await refused)[0]).toBe(4401);
+  });
+
+  it("tells its version and its settings when asked, and no more", async () => {
+    const [help, version, wrong] = [run({}, ["--help"]), run({}, ["--version"]), run({}, ["--port=1"])];
+    for (const { listening } of [help, version, wrong]) listening.catch(() => {});
+
+    expect(await Promise.all([help.exited, version.exited, wrong.exited])).toEqual([0, 0, 1]);
+    expect(version.output()).toMatch(/^\d+\.\d+\.\d+\n$/);
+    for (const { env } of [...settingDefinitions, ...Object.values(limitDefinitions)]) {
+      expect(help.output()).toMatch(new RegExp(`^  ${env} `, "m"));
+    }
+    expect(wrong.output()).toContain("--help");
   });
 });

@@ -22,11 +22,8 @@ describe("createRooms", () => {
     const members = fill(rooms);
 
     expect(members.every(({ joined }) => joined.ok)).toBe(true);
-    expect(members.every(({ frames }, i) => frames.length === 512 - i)).toBe(true);
-    expect(JSON.parse(members[511]?.frames[0] ?? "")).toEqual({
-      type: "joined",
-      members: members.slice(0, 511).map((_, i) => id(100 + i)),
-    });
+    expect(members.every(({ frames }, i) => frames.length === 511 - i)).toBe(true);
+    expect(members[511]?.joined).toMatchObject({ members: members.slice(0, 511).map((_, i) => id(100 + i)) });
     expect(rooms.join(room, id(1), () => {})).toEqual({ ok: false, code: "room-full" });
   });
 
@@ -41,12 +38,43 @@ describe("createRooms", () => {
     if (first.ok) first.membership.leave();
 
     expect(second.ok).toBe(true);
-    expect(heard.map((frame) => JSON.parse(frame).type)).toEqual([
-      "joined",
-      "member-joined",
-      "member-left",
-      "member-joined",
+    expect(heard.map((frame) => JSON.parse(frame).type)).toEqual(["member-joined", "member-left", "member-joined"]);
+  });
+
+  it("knows members elsewhere, hands them messages and is handed theirs", () => {
+    const rooms = createRooms(defaultLimits());
+    /** @type {string[]} */
+    const atAlice = [];
+    /** @type {string[][]} */
+    const atBob = [];
+    const alice = rooms.join(room, id(2), (frame) => atAlice.push(frame));
+    const bobLeaves = rooms.joinElsewhere(room, id(3), (...message) => atBob.push(message));
+
+    if (alice.ok) alice.membership.send(id(3), "AA");
+    rooms.handHere(room, { from: id(3), to: id(2), payload: "AQ" });
+    rooms.handHere(room, { from: id(2), to: id(3), payload: "Ag" });
+    bobLeaves();
+    bobLeaves();
+
+    expect(atBob).toEqual([[id(2), "AA"]]);
+    expect(atAlice.map((frame) => JSON.parse(frame))).toEqual([
+      { type: "member-joined", member: id(3) },
+      { type: "message", from: id(3), payload: "AQ" },
+      { type: "member-left", member: id(3) },
     ]);
+    expect([...rooms.here()]).toEqual([[room, [id(2)]]]);
+    expect(rooms.memberCount).toBe(1);
+  });
+
+  it("leaves a member here alone when another instance claims its id", () => {
+    const rooms = createRooms(defaultLimits());
+    const alice = rooms.join(room, id(2), () => {});
+
+    rooms.joinElsewhere(room, id(2), () => {})();
+
+    expect(rooms.memberCount).toBe(1);
+    expect(alice.ok && alice.membership.leave()).toBe(true);
+    expect(rooms.size).toBe(0);
   });
 
   it("keeps nothing of a room that everyone left", () => {
