@@ -1,7 +1,9 @@
 /** Leaders that go without a word, or stay without one, as can be brought about in Chromium only. */
 
+import { chromium } from "@playwright/test";
 import type { LedgerStatus } from "../src/index.ts";
-import { expect, test, type Replica } from "./support/test.ts";
+import { chromiumOptions } from "./support/launch.ts";
+import { expect, expectEvent, expectPeers, test, type Replica } from "./support/test.ts";
 
 const crash = async ({ page }: Replica): Promise<void> => {
   const session = await page.context().newCDPSession(page);
@@ -69,4 +71,24 @@ test("says when the leader stands still, and waits for it", async ({ newReplica 
   await Promise.all([stopped, write]);
   await expect.poll(async () => (await bob.status()).leader).toBe("responding");
   expect(await alice.rows("SELECT id FROM notes")).toEqual([{ id: "b" }]);
+});
+
+test("comes back from the back/forward cache with its room", async ({ newReplica }) => {
+  // Playwright switches that cache off. (A page with open links to peers is not kept there: it is loaded anew.)
+  const browser = await chromium.launch({ ...chromiumOptions, ignoreDefaultArgs: ["--disable-back-forward-cache"] });
+  const alice = await newReplica({ browser });
+  await alice.call("connect");
+  await alice.page.evaluate(() => {
+    addEventListener("pageshow", (event) => (document.title = event.persisted ? "restored" : "loaded"));
+  });
+
+  await alice.page.goto("data:text/html,elsewhere");
+  await alice.page.goBack({ waitUntil: "commit" });
+
+  await expect.poll(() => alice.page.title()).toBe("restored");
+  await expectEvent(alice, "reconnected");
+  const bob = await newReplica();
+  await bob.call("connect");
+  await expectPeers(bob, alice);
+  await browser.close();
 });
