@@ -63,8 +63,8 @@ const bundle = async () => {
       ...output,
       entryFileNames: "[name].js",
       chunkFileNames: "[name]-[hash].js",
-      // Names stay as they are: an app's own build shortens them, and until then a stack trace can be read.
-      minify: { mangle: false, compress: false, codegen: { removeWhitespace: true } },
+      // Functions keep their names, so that a stack trace in an app can be read.
+      minify: { mangle: { toplevel: false }, compress: true, codegen: { removeWhitespace: true } },
     },
   });
   if (report.found.length !== 1) {
