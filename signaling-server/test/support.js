@@ -86,7 +86,7 @@ export const startServer = async (options) => {
 };
 
 /** @param {WebSocket} socket */
-const createClient = (socket) => {
+export const createClient = (socket) => {
   /** @type {Record<string, any>[]} */
   const frames = [];
   /** @type {Set<() => void>} */
@@ -102,6 +102,40 @@ const createClient = (socket) => {
     for (const look of lookers) look();
   });
 
+  /**
+   * @param {() => boolean} condition
+   * @returns {Promise<void>}
+   */
+  const until = (condition) =>
+    new Promise((resolve) => {
+      const look = () => {
+        if (!condition()) return;
+        lookers.delete(look);
+        resolve();
+      };
+      lookers.add(look);
+      look();
+    });
+
+  /**
+   * The next frame of this type, skipping others.
+   * @param {string} type
+   * @returns {Promise<Record<string, any>>}
+   */
+  const next = async (type) => {
+    /** @type {Record<string, any> | undefined} */
+    let found;
+    await until(() => {
+      while (found === undefined && position < frames.length) {
+        const frame = frames[position];
+        position += 1;
+        if (frame?.["type"] === type) found = frame;
+      }
+      return found !== undefined;
+    });
+    return found ?? {};
+  };
+
   return {
     socket,
     frames,
@@ -112,25 +146,15 @@ const createClient = (socket) => {
     ]),
     /** @param {unknown} frame text is sent as it is, anything else as JSON */
     send: (frame) => socket.send(typeof frame === "string" ? frame : JSON.stringify(frame)),
+    next,
     /**
-     * The next frame of this type, skipping others.
-     * @param {string} type
-     * @returns {Promise<Record<string, any>>}
+     * Resolves once `member` is in the room, as told so far or later.
+     * @param {string} member
      */
-    next: (type) =>
-      new Promise((resolve) => {
-        const look = () => {
-          while (position < frames.length) {
-            const frame = frames[position];
-            position += 1;
-            if (frame?.type === type) {
-              lookers.delete(look);
-              return resolve(frame);
-            }
-          }
-        };
-        lookers.add(look);
-        look();
+    sees: (member) =>
+      until(() => {
+        const told = frames.filter((frame) => frame.member === member || frame.members?.includes(member));
+        return told.length > 0 && told.at(-1)?.type !== "member-left";
       }),
   };
 };
