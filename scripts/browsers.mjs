@@ -125,4 +125,11 @@ const ensureBrowsers = () => {
   }
 };
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) ensureBrowsers();
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    ensureBrowsers();
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
+}
