@@ -6,13 +6,17 @@ import { LedgerError } from "../common/errors.ts";
 /** 6.4 seconds in all. Files were free within 83 ms whenever it was measured. */
 const delaysMs = [25, 50, 100, 200, 400, 800, 1_600, 3_200];
 
-/** Tries again while `open` rejects with LEDGER_STORAGE_BUSY; the last rejection is passed on, and any other at once. */
-export const openWithRetries = async <T>(open: () => Promise<T>, clock: Clock): Promise<T> => {
+/**
+ * Tries again while `open` rejects with LEDGER_STORAGE_BUSY; the last rejection is passed on, and any other at once.
+ * @param isWanted - asked after each rejection
+ */
+export const openWithRetries = async <T>(open: () => Promise<T>, clock: Clock, isWanted: () => boolean): Promise<T> => {
   for (const delayMs of delaysMs) {
     try {
       return await open();
     } catch (error) {
-      if (!(error instanceof LedgerError && error.code === "LEDGER_STORAGE_BUSY")) throw error;
+      const isBusy = error instanceof LedgerError && error.code === "LEDGER_STORAGE_BUSY";
+      if (!isBusy || !isWanted()) throw error;
     }
     await new Promise<void>((resolve) => clock.setTimer(delayMs, resolve));
   }

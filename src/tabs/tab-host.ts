@@ -28,6 +28,9 @@ export interface TabHostOptions extends Pick<TabSessionOptions, "locks" | "chann
   readonly openLeader: (known: StorageKind | undefined, signal: AbortSignal) => Promise<Host>;
 }
 
+/** Pause before a replica whose worker died is opened again, milliseconds. */
+const restartPauseMs = 250;
+
 /** How long opening waits for a leading tab that does not answer, milliseconds. */
 export const openTimeoutMs = 10_000;
 
@@ -43,7 +46,7 @@ export const openTabHost = async (options: TabHostOptions): Promise<Host> => {
   const emitter = createEmitter<{ event: readonly [HostEvent]; snapshot: readonly [HostSnapshot] }>((error) =>
     logger.error("a host listener threw", { error: String(error) }),
   );
-  /** Undefined while the page is in the back/forward cache. */
+  /** Undefined while the page is in the back/forward cache, and shortly after the worker died. */
   let session: TabSession | undefined;
   let snapshot: HostSnapshot | undefined;
   let standing: Pick<HostSnapshot, "role" | "leader"> = { role: "follower", leader: "responding" };
@@ -124,15 +127,20 @@ export const openTabHost = async (options: TabHostOptions): Promise<Host> => {
       if (leader === "unresponsive" && closing !== undefined) calls.giveUp(closedError());
     },
     snapshotChanged: see,
-    happened: tell,
+    happened: (event) => {
+      tell(event);
+      const isCrash = event.name === "error" && event.args[0].code === "LEDGER_ENGINE_CRASHED";
+      if (isCrash && standing.role === "leader") queueMicrotask(restart);
+    },
     roomChanged: (chosen) => {
       if (chosen?.url !== room?.url || chosen?.token !== room?.token) isResuming = false;
       room = chosen;
     },
   };
 
-  const start = (): TabSession =>
-    startTabSession({
+  const start = (): void => {
+    if (closing !== undefined) return;
+    session ??= startTabSession({
       ...options,
       tab: bytesToHex(random.bytes(16)) as TabId,
       names,
@@ -140,18 +148,24 @@ export const openTabHost = async (options: TabHostOptions): Promise<Host> => {
       roomToResume: () => room,
       listener,
     });
+  };
 
-  const stopHiding = lifecycle.onHide((mayReturn) => {
-    if (session === undefined) return;
-    if (!mayReturn) return session.sayGoodbye();
+  const leave = (): void => {
+    if (session === undefined || closing !== undefined) return;
     const released = session.abandon();
     session = undefined;
     loseLeader();
     void released.then(calls.strand);
-  });
-  const stopShowing = lifecycle.onShow(() => {
-    if (closing === undefined) session ??= start();
-  });
+  };
+
+  /** The next tab leads, or this one again. */
+  const restart = (): void => {
+    leave();
+    clock.setTimer(restartPauseMs, start);
+  };
+
+  const stopHiding = lifecycle.onHide((mayReturn) => (mayReturn ? leave() : session?.sayGoodbye()));
+  const stopShowing = lifecycle.onShow(start);
 
   const closeNow = async (): Promise<void> => {
     stopHiding();
@@ -168,7 +182,7 @@ export const openTabHost = async (options: TabHostOptions): Promise<Host> => {
     opened = resolve;
     notOpened = reject;
   });
-  session = start();
+  start();
   const stopWaiting = giveUpOpening(
     clock,
     () => session?.liveness === "unresponsive",

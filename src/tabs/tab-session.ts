@@ -63,6 +63,8 @@ export const startTabSession = (options: TabSessionOptions): TabSession => {
   const held = new Set<ReleaseLock>();
   let role: Role = { name: "follower" };
   let closing: Promise<void> | undefined;
+  /** Abandoned: whatever is still finished, nobody is told of. */
+  let isMuted = false;
 
   const channel = channels.open(names.channel);
   const announce = (notice: TabNotice): void => channel.post(notice);
@@ -104,7 +106,11 @@ export const startTabSession = (options: TabSessionOptions): TabSession => {
   const lead = async (release: ReleaseLock): Promise<void> => {
     announceSelf("opening");
     try {
-      const host = await openWithRetries(() => options.openLeader(cutting.signal), clock);
+      const host = await openWithRetries(
+        () => options.openLeader(cutting.signal),
+        clock,
+        () => closing === undefined,
+      );
       // Keeps 1: close() waits for this.
       if (closing !== undefined) return await host.close();
       begin(host);
@@ -119,13 +125,14 @@ export const startTabSession = (options: TabSessionOptions): TabSession => {
     const leader = createTabLeader({
       ...options,
       host,
-      onEvent: (event) => listener.happened(event),
-      onSnapshot: (snapshot) => listener.snapshotChanged(snapshot),
-      onRoom: (room) => listener.roomChanged(room),
+      onEvent: (event) => (isMuted ? undefined : listener.happened(event)),
+      onSnapshot: (snapshot) => (isMuted ? undefined : listener.snapshotChanged(snapshot)),
+      onRoom: (room) => (isMuted ? undefined : listener.roomChanged(room)),
     });
-    const room = options.roomToResume();
     role = { name: "leader", leader };
     listener.leading(leader);
+    // Looked up only now: calls that waited for a leader may have chosen another room, or none.
+    const room = options.roomToResume();
     if (room !== undefined) leader.resume(room);
     announceSelf("open");
   };
@@ -168,6 +175,7 @@ export const startTabSession = (options: TabSessionOptions): TabSession => {
       if (closing !== undefined) return closing;
       if (role.name === "leader") {
         role.leader.sayGoodbye();
+        isMuted = true;
         if (role.leader.isBusy) return (closing = closeNow());
       }
       closing = Promise.resolve();

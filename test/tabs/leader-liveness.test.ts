@@ -1,5 +1,10 @@
 import { expect, test } from "vitest";
-import { createLeaderLiveness, leaderSilenceMs, pingPauseMs, type LeaderState } from "../../src/tabs/leader-liveness.ts";
+import {
+  createLeaderLiveness,
+  leaderSilenceMs,
+  pingPauseMs,
+  type LeaderState,
+} from "../../src/tabs/leader-liveness.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 
 const watched = (answers: boolean) => {

@@ -202,6 +202,24 @@ test("does not bring back a room that was left", async () => {
   expect(bob.host.snapshot.signaling).toBe("off");
 });
 
+test("enters the room that was asked for while nobody led", async () => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  const bob = await tabs.open();
+  const carol = await tabs.open();
+  await alice.host.connect("ws://a", "t");
+  tabs.file.busy = 1;
+  alice.tab.crash();
+  await tabs.rest();
+
+  const calls = [bob.host.connect("ws://b", "t"), carol.host.disconnect(), carol.host.connect("ws://c", "t")];
+  await tabs.clock.advance(100);
+  await Promise.all(calls);
+  await tabs.rest();
+
+  expect(replicaOf(bob).rooms).toEqual(["ws://b t", "left", "ws://c t"]);
+});
+
 test("says so when the room cannot be entered after a hand-over", async () => {
   const tabs = createFakeTabs();
   const alice = await tabs.open();
@@ -378,6 +396,28 @@ test("lets go of followers that leave or die", async () => {
   await tabs.rest();
 
   expect(alice.tab.openChannels).toBe(1);
+});
+
+test("opens the replica again when its worker died", async () => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  await alice.host.connect("ws://a", "t");
+
+  replicaOf(alice).emit({ name: "error", args: [new LedgerError("LEDGER_ENGINE_CRASHED", "worker failed")] });
+  await tabs.rest();
+  const write = alice.host.exec({ sql: "one" });
+  await tabs.clock.advance(500);
+  await write;
+
+  expect(alice.replicas).toHaveLength(2);
+  expect(replicaOf(alice).rooms).toEqual(["ws://a t"]);
+  expect(eventTexts(alice.events)).toEqual([
+    "connected",
+    expect.stringContaining("error"),
+    "disconnected",
+    expect.stringContaining("change"),
+    "reconnected",
+  ]);
 });
 
 test("answers what was called before close() and refuses what comes after", async () => {
