@@ -1,0 +1,143 @@
+/**
+ * Two browsers that may use nothing but the relay, with the TURN credentials that the signaling server handed out, over
+ * a real coturn. Plain RTCPeerConnections: what Ledger does with the credentials is tested elsewhere.
+ */
+
+import { expect, test } from "@playwright/test";
+import { startCoturn } from "../signaling-server/test/coturn.js";
+import { installTimeoutMs } from "../signaling-server/test/daemons.js";
+import { runServer } from "../signaling-server/test/process.js";
+import { id } from "../signaling-server/test/support.js";
+import { createIceServers } from "../signaling-server/src/ice-servers.js";
+
+const [room, alice, bob] = [id(1), id(10), id(11)] as const;
+
+let coturn: Awaited<ReturnType<typeof startCoturn>>;
+let server: Awaited<ReturnType<typeof runServer>>;
+
+test.beforeAll(async () => {
+  test.setTimeout(installTimeoutMs);
+  coturn = await startCoturn();
+  server = await runServer({
+    TURN_SECRET: coturn.secret,
+    TURN_URLS: `turn:127.0.0.1:${coturn.port}?transport=udp`,
+  });
+});
+
+test.afterAll(async () => {
+  await server?.kill();
+  await coturn?.stop();
+});
+
+interface Member {
+  readonly url: string;
+  readonly room: string;
+  readonly self: string;
+}
+
+/** Runs in the page: joins, links with the other member through the relay, says hello and resolves with what it heard. */
+const linkThroughRelay = async ({
+  url,
+  room: roomId,
+  self,
+}: Member): Promise<readonly [string, string | undefined]> => {
+  const socket = new WebSocket(url);
+  socket.onopen = () => socket.send(JSON.stringify({ type: "join", version: 1, room: roomId, member: self }));
+  const { connection, other } = await new Promise<{ connection: RTCPeerConnection; other: string | undefined }>(
+    (resolve) => {
+      socket.onmessage = ({ data }) => {
+        const { members, iceServers } = JSON.parse(data as string) as { members: string[]; iceServers: RTCIceServer[] };
+        const relayOnly = new RTCPeerConnection({ iceServers, iceTransportPolicy: "relay" });
+        resolve({ connection: relayOnly, other: members[0] });
+      };
+    },
+  );
+
+  const gathered = (): Promise<void> =>
+    new Promise((resolve) => {
+      if (connection.iceGatheringState === "complete") return resolve();
+      connection.onicegatheringstatechange = () => connection.iceGatheringState === "complete" && resolve();
+    });
+  const describe = async (to: string): Promise<void> => {
+    await connection.setLocalDescription();
+    await gathered();
+    const payload = btoa(JSON.stringify(connection.localDescription))
+      .replaceAll("+", "-")
+      .replaceAll("/", "_")
+      .replaceAll("=", "");
+    socket.send(JSON.stringify({ type: "send", to, payload }));
+  };
+
+  const channel = connection.createDataChannel("test", { negotiated: true, id: 1 });
+  const heard = new Promise<string>((resolve) => {
+    channel.onmessage = ({ data }) => resolve(data as string);
+  });
+  channel.onopen = () => channel.send(`hello from ${self}`);
+  socket.onmessage = async ({ data }) => {
+    const frame = JSON.parse(data as string) as { type: string; from: string; payload: string };
+    if (frame.type !== "message") return;
+    const text = atob(frame.payload.replaceAll("-", "+").replaceAll("_", "/"));
+    await connection.setRemoteDescription(JSON.parse(text) as RTCSessionDescriptionInit);
+    if (other === undefined) await describe(frame.from);
+  };
+  if (other !== undefined) await describe(other);
+
+  const greeting = await heard;
+  const stats = [...(await connection.getStats()).values()] as { id: string; type: string; candidateType?: string }[];
+  const pairs = stats.filter(({ type }) => type === "candidate-pair") as unknown as {
+    state: string;
+    localCandidateId: string;
+  }[];
+  const used = pairs.find(({ state }) => state === "succeeded")?.localCandidateId;
+  return [greeting, stats.find((entry) => entry.id === used)?.candidateType];
+};
+
+/** Runs in the page: asks for relayed addresses and resolves with how many there were, and with the errors' codes. */
+const gatherRelayed = async (iceServers: RTCIceServer[]): Promise<{ candidates: number; codes: readonly number[] }> => {
+  const connection = new RTCPeerConnection({ iceServers, iceTransportPolicy: "relay" });
+  const codes = new Set<number>();
+  let candidates = 0;
+  connection.onicecandidateerror = ({ errorCode }) => codes.add(errorCode);
+  const gathered = new Promise<void>((resolve) => {
+    connection.onicecandidate = ({ candidate }) => {
+      if (candidate === null) return resolve();
+      if (candidate.candidate !== "") candidates += 1;
+    };
+  });
+  connection.createDataChannel("test");
+  await connection.setLocalDescription();
+  await gathered;
+  connection.close();
+  return { candidates, codes: [...codes] };
+};
+
+test("links two browsers that may only use the relay", async ({ browser }) => {
+  const [atAlice, atBob] = await Promise.all([browser.newPage(), browser.newPage()]);
+  const { url } = server;
+
+  const heard = await Promise.all([
+    atAlice.evaluate(linkThroughRelay, { url, room, self: alice }),
+    atBob.evaluate(linkThroughRelay, { url, room, self: bob }),
+  ]);
+
+  expect(heard).toEqual([
+    [`hello from ${bob}`, "relay"],
+    [`hello from ${alice}`, "relay"],
+  ]);
+  await Promise.all([atAlice.close(), atBob.close()]);
+});
+
+test("refuses credentials that have expired, and the page can tell", async ({ page }) => {
+  const turn = { secret: coturn.secret, urls: [`turn:127.0.0.1:${coturn.port}?transport=udp`], ttlSeconds: 60 };
+  const agesAgoMs = Date.now() - 61_000;
+  const serversOf = (nowMs: number): RTCIceServer[] =>
+    createIceServers(turn, () => nowMs)
+      .issue()
+      .map((entry) => ({ ...entry, urls: [...entry.urls] }));
+
+  const good = await page.evaluate(gatherRelayed, serversOf(Date.now()));
+  const expired = await page.evaluate(gatherRelayed, serversOf(agesAgoMs));
+
+  expect(good.candidates).toBeGreaterThan(0);
+  expect(expired).toEqual({ candidates: 0, codes: [401] });
+});
