@@ -13,7 +13,8 @@ test("keeps rows and node id over a reload", async ({ newReplica }) => {
   await alice.call("init");
 
   expect(await alice.nodeId()).toBe(before);
-  expect(await alice.call("getVersion")).toBe(version);
+  // An opening may skip versions, so that none is used twice after a crash; it never goes back.
+  expect(await alice.call<number>("getVersion")).toBeGreaterThanOrEqual(version);
   expect(await alice.rows("SELECT id, title FROM notes")).toEqual([{ id: "a", title: "kept" }]);
 });
 
