@@ -11,6 +11,9 @@ import { limitDefinitions, readLimits, readWholeNumber } from "./limits.js";
 import { parseNatsUrl } from "./nats-wire.js";
 
 const minSecretChars = 16;
+// What clients accept, see README.md: one they refuse would lock them out.
+const turnUrlPattern = /^turns?:(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?(\?transport=(udp|tcp))?$/;
+const [maxTurnUrls, maxUrlChars] = [8, 512];
 const maxTtlSeconds = 30 * 24 * 60 * 60;
 
 /** Name, default and a line for --help; README.md says more. */
@@ -95,8 +98,8 @@ const readTurn = (env) => {
   if (secret === "" && urls.length === 0) return undefined;
   if (secret === "") throw new RangeError("TURN_SECRET must be set when TURN_URLS is");
   if (urls.length === 0) throw new RangeError("TURN_URLS must be set when TURN_SECRET is");
-  if (!urls.every((url) => /^turns?:[^\s/]+$/.test(url))) {
-    throw new RangeError("TURN_URLS must be like turn:turn.example:3478?transport=udp, separated by commas or blanks");
+  if (urls.length > maxTurnUrls || !urls.every((url) => url.length <= maxUrlChars && turnUrlPattern.test(url))) {
+    throw new RangeError(`TURN_URLS must be at most ${maxTurnUrls} like turn:turn.example:3478?transport=udp`);
   }
   return { secret, urls, ttlSeconds };
 };

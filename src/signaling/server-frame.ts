@@ -6,10 +6,15 @@
 import { base64urlToBytes } from "../common/base64url.ts";
 import type { MemberId } from "../common/ids.ts";
 import { err, ok, type Result } from "../common/result.ts";
-import { maxPayloadBytes } from "./signaling.ts";
+import { maxPayloadBytes, type SuggestedIceServer } from "./signaling.ts";
 
 export type ServerFrame =
-  | { readonly type: "joined"; readonly members: readonly MemberId[] }
+  | {
+      readonly type: "joined";
+      readonly members: readonly MemberId[];
+      readonly iceServers: readonly SuggestedIceServer[] | undefined;
+    }
+  | { readonly type: "ice-servers"; readonly iceServers: readonly SuggestedIceServer[] }
   | { readonly type: "member-joined"; readonly member: MemberId }
   | { readonly type: "member-left"; readonly member: MemberId }
   | { readonly type: "message"; readonly from: MemberId; readonly payload: Uint8Array<ArrayBuffer> }
@@ -20,8 +25,11 @@ export type ServerFrameError = "MALFORMED" | "TOO_LARGE";
 /** Members of one room that a client puts up with: more is a server that wants its memory. */
 export const maxMembers = 10_000;
 
-/** Room for a `joined` frame with `maxMembers` ids of 22 characters, quotes and comma. */
-const maxFrameChars = maxMembers * 25 + 1_024;
+/** ICE servers, URLs of one, and characters of each text: more than any operator has, too few to do harm with. */
+const [maxIceServers, maxIceUrls, maxIceChars] = [8, 8, 512];
+
+/** Room for a `joined` frame with `maxMembers` ids of 22 characters, quotes and comma, and the ICE servers. */
+export const maxFrameChars = maxMembers * 25 + maxIceServers * (maxIceUrls + 2) * maxIceChars + 1_024;
 
 // 16 bytes as base64url: 22 characters, of which the last carries two bits.
 const memberIdPattern = /^[A-Za-z0-9_-]{21}[AQgw]$/;
@@ -37,7 +45,11 @@ export const decodeServerFrame = (content: unknown): Result<ServerFrame, ServerF
   const fields = parseObject(content);
   switch (fields?.["type"]) {
     case "joined":
-      return decodeJoined(fields["members"]);
+      return decodeJoined(fields["members"], fields["iceServers"]);
+    case "ice-servers":
+      return areIceServers(fields["iceServers"])
+        ? ok({ type: "ice-servers", iceServers: fields["iceServers"].map(onlyKnownFields) })
+        : err("MALFORMED");
     case "member-joined":
     case "member-left":
       return isMemberId(fields["member"]) ? ok({ type: fields["type"], member: fields["member"] }) : err("MALFORMED");
@@ -62,11 +74,42 @@ const parseObject = (text: string): Readonly<Record<string, unknown>> | undefine
   }
 };
 
-const decodeJoined = (members: unknown): Result<ServerFrame, ServerFrameError> => {
+const decodeJoined = (members: unknown, iceServers: unknown): Result<ServerFrame, ServerFrameError> => {
   if (!Array.isArray(members) || !members.every(isMemberId)) return err("MALFORMED");
   if (members.length > maxMembers) return err("TOO_LARGE");
-  return new Set(members).size === members.length ? ok({ type: "joined", members }) : err("MALFORMED");
+  if (new Set(members).size !== members.length) return err("MALFORMED");
+  if (iceServers === undefined) return ok({ type: "joined", members, iceServers: undefined });
+  if (!areIceServers(iceServers)) return err("MALFORMED");
+  return ok({ type: "joined", members, iceServers: iceServers.map(onlyKnownFields) });
 };
+
+const areIceServers = (value: unknown): value is readonly SuggestedIceServer[] =>
+  Array.isArray(value) && value.length <= maxIceServers && value.every(isIceServer);
+
+const isIceServer = (value: unknown): value is SuggestedIceServer => {
+  if (typeof value !== "object" || value === null) return false;
+  const { urls, username, credential } = value as Readonly<Record<string, unknown>>;
+  return (
+    Array.isArray(urls) && urls.length <= maxIceUrls && urls.every(isTurnUrl) && [username, credential].every(isShort)
+  );
+};
+
+// RTCPeerConnection throws on a URL it does not like, and that must not be up to the server.
+const turnUrlPattern = /^turns?:(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::(\d{1,5}))?(?:\?transport=(?:udp|tcp))?$/;
+
+const isTurnUrl = (value: unknown): value is string => {
+  const match = isShort(value) ? turnUrlPattern.exec(value) : null;
+  return match !== null && Number(match[1] ?? 0) <= 65_535;
+};
+
+const isShort = (value: unknown): value is string =>
+  typeof value === "string" && value.length > 0 && value.length <= maxIceChars;
+
+const onlyKnownFields = ({ urls, username, credential }: SuggestedIceServer): SuggestedIceServer => ({
+  urls,
+  username,
+  credential,
+});
 
 const decodeMessage = (from: unknown, payload: unknown): Result<ServerFrame, ServerFrameError> => {
   if (!isMemberId(from) || typeof payload !== "string") return err("MALFORMED");

@@ -10,6 +10,7 @@ import type { Clock } from "../common/clock.ts";
 import { LedgerError } from "../common/errors.ts";
 import type { MemberId, RoomId } from "../common/ids.ts";
 import { decodeServerFrame, maxMembers, type ServerFrame } from "./server-frame.ts";
+import type { SuggestedIceServer } from "./signaling.ts";
 
 /** The part of a WebSocket that is used; the browser's class and that of `ws` both fit. */
 export interface SignalingSocket {
@@ -29,7 +30,7 @@ export interface ConnectionOptions {
   readonly webSocket: SignalingSocketConstructor;
   readonly clock: Clock;
   readonly connectTimeoutMs: number;
-  readonly onJoined: (members: readonly MemberId[]) => void;
+  readonly onJoined: (members: readonly MemberId[], iceServers: readonly SuggestedIceServer[] | undefined) => void;
   /** After `onJoined`; consistent: a member joins once, leaves once, and speaks only in between. */
   readonly onFrame: (frame: Exclude<ServerFrame, { type: "joined" | "error" }>) => void;
   readonly onEnd: (error: LedgerError) => void;
@@ -84,17 +85,17 @@ export const openSignalingConnection = (options: ConnectionOptions): SignalingCo
     if (!decoded.ok) return end(unreachable(`sent a frame that is not valid (${decoded.error})`), 4400);
     const frame = decoded.value;
     if (frame.type === "error") return end(refused(frame.code), 1000);
-    if (frame.type === "joined") return join(frame.members);
+    if (frame.type === "joined") return join(frame.members, frame.iceServers);
     if (phase !== "joined") return end(unreachable("sent a frame before letting us in"), 4400);
     pass(frame);
   };
 
-  const join = (present: readonly MemberId[]): void => {
+  const join = (present: readonly MemberId[], iceServers: readonly SuggestedIceServer[] | undefined): void => {
     if (phase !== "joining") return end(unreachable("let us in twice"), 4400);
     for (const member of present) if (member !== options.self) members.add(member);
     phase = "joined";
     cancelTimeout();
-    options.onJoined([...members]);
+    options.onJoined([...members], iceServers);
   };
 
   const pass = (frame: Exclude<ServerFrame, { type: "joined" | "error" }>): void => {
@@ -106,6 +107,8 @@ export const openSignalingConnection = (options: ConnectionOptions): SignalingCo
         return options.onFrame(frame);
       case "member-left":
         return members.delete(frame.member) ? options.onFrame(frame) : undefined;
+      case "ice-servers":
+        return options.onFrame(frame);
       case "message":
         return members.has(frame.from) ? options.onFrame(frame) : undefined;
     }

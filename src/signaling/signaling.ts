@@ -7,9 +7,25 @@ import type { LedgerError } from "../common/errors.ts";
 import type { Unsubscribe } from "../common/emitter.ts";
 import type { MemberId } from "../common/ids.ts";
 
+/**
+ * A TURN server of the meeting point's operator, with credentials that expire. A hint: whoever relays learns the
+ * addresses of both ends, so the app may have said no.
+ */
+export interface SuggestedIceServer {
+  /** `turn:` and `turns:` only. */
+  readonly urls: readonly string[];
+  readonly username: string;
+  readonly credential: string;
+}
+
 export interface SignalingEvents {
-  /** In the room under `self`, which is new on every connection; `members` are the others there. */
-  joined: readonly [self: MemberId, members: readonly MemberId[]];
+  /**
+   * In the room under `self`, which is new on every connection; `members` are the others there. `iceServers` is for
+   * links opened from now on; left out when the operator has none.
+   */
+  joined: readonly [self: MemberId, members: readonly MemberId[], iceServers?: readonly SuggestedIceServer[]];
+  /** Replace those of `joined`, well before they expire. */
+  "ice-servers": readonly [iceServers: readonly SuggestedIceServer[]];
   "member-joined": readonly [member: MemberId];
   "member-left": readonly [member: MemberId];
   message: readonly [from: MemberId, payload: Uint8Array<ArrayBuffer>];

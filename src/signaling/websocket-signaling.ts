@@ -71,14 +71,16 @@ export const openWebSocketSignaling = (options: WebSocketSignalingOptions): Sign
       webSocket,
       clock,
       connectTimeoutMs: policy.connectTimeoutMs,
-      onJoined: (members) => {
+      onJoined: (members, iceServers) => {
         attempt = 0;
         state = { phase: "joined", connection, sinceMs: clock.nowMs() };
         logger.debug("joined the room", { members: members.length });
-        events.emit("joined", self, members);
+        if (iceServers === undefined) events.emit("joined", self, members);
+        else events.emit("joined", self, members, iceServers);
       },
       onFrame: (frame) => {
         if (frame.type === "message") events.emit("message", frame.from, frame.payload);
+        else if (frame.type === "ice-servers") events.emit("ice-servers", frame.iceServers);
         else events.emit(frame.type, frame.member);
       },
       onEnd: ended,

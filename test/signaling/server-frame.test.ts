@@ -1,11 +1,25 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bytesToBase64url } from "../../src/common/base64url.ts";
-import { decodeServerFrame, maxMembers } from "../../src/signaling/server-frame.ts";
+import { decodeServerFrame, maxFrameChars, maxMembers } from "../../src/signaling/server-frame.ts";
 import { maxPayloadBytes } from "../../src/signaling/signaling.ts";
 
 const member = (byte: number): string => bytesToBase64url(new Uint8Array(16).fill(byte));
 const [alice, bob] = [member(1), member(2)];
+const turn = { urls: ["turn:turn.example:3478?transport=udp", "turns:[2001:db8::1]"], username: "u", credential: "c" };
+const turnText = JSON.stringify([{ ...turn, credentialType: "password" }]);
+const badTurn = [
+  {},
+  [null],
+  [{ ...turn, urls: "turn:turn.example" }],
+  [{ ...turn, urls: ["stun:turn.example"] }],
+  [{ ...turn, urls: ["turn:turn.example:99999"] }],
+  [{ ...turn, urls: ["turn:turn.example?transport=sctp"] }],
+  [{ ...turn, urls: [`turn:${"a".repeat(512)}`] }],
+  [{ ...turn, username: "" }],
+  [{ ...turn, credential: 7 }],
+  Array.from({ length: 9 }, () => turn),
+];
 const largest = bytesToBase64url(new Uint8Array(maxPayloadBytes));
 
 describe("decodeServerFrame", () => {
@@ -24,6 +38,8 @@ describe("decodeServerFrame", () => {
     ],
     [`{"type":"error","code":"room-full"}`, { type: "error", code: "room-full" }],
     [`{"type":"joined","members":[],"relay":true}`, { type: "joined", members: [] }],
+    [`{"type":"joined","members":[],"iceServers":${turnText}}`, { type: "joined", members: [], iceServers: [turn] }],
+    [`{"type":"ice-servers","iceServers":${turnText}}`, { type: "ice-servers", iceServers: [turn] }],
   ])("reads %.60s", (text, frame) => {
     expect(decodeServerFrame(text)).toEqual({ ok: true, value: frame });
   });
@@ -39,6 +55,9 @@ describe("decodeServerFrame", () => {
     `{"type":"joined","members":{}}`,
     `{"type":"joined","members":[1]}`,
     `{"type":"joined","members":["${alice}","${alice}"]}`,
+    ...badTurn.map((iceServers) => JSON.stringify({ type: "joined", members: [], iceServers })),
+    ...badTurn.map((iceServers) => JSON.stringify({ type: "ice-servers", iceServers })),
+    `{"type":"ice-servers"}`,
     `{"type":"member-joined","member":"short"}`,
     `{"type":"member-left"}`,
     `{"type":"message","from":"${bob}","payload":"AP9"}`,
@@ -57,7 +76,7 @@ describe("decodeServerFrame", () => {
   it("refuses what is too large before looking closer", () => {
     const crowd = Array.from({ length: maxMembers + 1 }, () => alice);
 
-    expect(decodeServerFrame(" ".repeat(maxMembers * 25 + 1_025))).toEqual({ ok: false, error: "TOO_LARGE" });
+    expect(decodeServerFrame(" ".repeat(maxFrameChars + 1))).toEqual({ ok: false, error: "TOO_LARGE" });
     expect(decodeServerFrame(JSON.stringify({ type: "joined", members: crowd }))).toEqual({
       ok: false,
       error: "TOO_LARGE",
@@ -71,7 +90,8 @@ describe("decodeServerFrame", () => {
   it("never throws on any text or any JSON", () => {
     const shaped = fc.record(
       {
-        type: fc.constantFrom("joined", "member-joined", "member-left", "message", "error"),
+        type: fc.constantFrom("joined", "ice-servers", "member-joined", "member-left", "message", "error"),
+        iceServers: fc.jsonValue(),
         members: fc.jsonValue(),
         member: fc.jsonValue(),
         from: fc.oneof(fc.constant(bob), fc.jsonValue()),

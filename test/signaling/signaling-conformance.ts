@@ -17,7 +17,16 @@ export interface SignalingHarness {
 
 type Recorded = { [K in keyof SignalingEvents]: { event: K; args: SignalingEvents[K] } }[keyof SignalingEvents];
 
-const eventNames = ["joined", "member-joined", "member-left", "message", "lost", "reconnecting", "failed"] as const;
+const eventNames = [
+  "joined",
+  "ice-servers",
+  "member-joined",
+  "member-left",
+  "message",
+  "lost",
+  "reconnecting",
+  "failed",
+] as const;
 
 /** Keeps every event in order; `next` waits for one of a name and skips the others. */
 export const recordSignaling = (signaling: Signaling) => {

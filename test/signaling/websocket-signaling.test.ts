@@ -69,6 +69,20 @@ describe("openWebSocketSignaling", () => {
     expect(heard.names()).toEqual([]);
   });
 
+  it("hands on the TURN servers that come with joined, and those that replace them", async () => {
+    const { last, heard } = await arrange();
+    const [first, second] = ["1", "2"].map((username) => ({ urls: ["turn:turn.example"], username, credential: "c" }));
+
+    last().open();
+    last().receive({ type: "joined", members: [], iceServers: [first] });
+    last().receive({ type: "ice-servers", iceServers: [second] });
+
+    expect(heard.seen.map(({ event, args }) => [event, args.at(-1)])).toEqual([
+      ["joined", [first]],
+      ["ice-servers", [second]],
+    ]);
+  });
+
   it("never puts the room into the URL, a log or an error", async () => {
     const { clock, last, heard, logged, enter } = await arrange();
 
