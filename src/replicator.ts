@@ -14,6 +14,7 @@ import type { ChangeLog } from "./database/change-log.ts";
 import type { Database } from "./database/database.ts";
 import { createFrameJoiner, messageToFrames } from "./message-frames.ts";
 import { decodeMessage, encodeMessage } from "./replication/codec.ts";
+import { splitChanges } from "./replication/split-changes.ts";
 import {
   createCoreState,
   type CoreState,
@@ -83,6 +84,7 @@ export const createReplicator = (options: {
   let stepping = false;
   let closed = false;
   let digestCostMs = 0;
+  let unsendableReported = false;
   const emitter = createEmitter<ReplicatorEvents>((error) =>
     logger.error("a replicator listener threw", { error: String(error) }),
   );
@@ -116,10 +118,13 @@ export const createReplicator = (options: {
   const carryOut = (effect: Effect): void => {
     switch (effect.type) {
       case "send":
-        return send(effect.link, effect.message);
+        return sendWhole(effect.link, effect.message);
       case "read-changes":
         return void log.read(effect).then(
-          (stretch) => feed({ type: "read", link: effect.link, pass: effect.pass, stretch }),
+          (stretch) => {
+            if (stretch.unsendable > 0) reportUnsendable();
+            feed({ type: "read", link: effect.link, pass: effect.pass, stretch });
+          },
           (error: unknown) => fail(effect.link, error),
         );
       case "apply-changes":
@@ -192,6 +197,15 @@ export const createReplicator = (options: {
     }
   };
 
+  /** Once is enough: the same rows are met again with every peer. */
+  const reportUnsendable = (): void => {
+    if (unsendableReported) return;
+    unsendableReported = true;
+    const { maxKeyBytes, maxValueBytes } = defaultReplicationLimits;
+    const message = `a synced table holds a key of more than ${maxKeyBytes} bytes, a value of more than ${maxValueBytes} bytes or a key that is not UTF-8; that row stays on this replica`;
+    emitter.emit("error", new LedgerError("LEDGER_ROW_NOT_SENT", message));
+  };
+
   const reportError = (thrown: unknown): void => {
     const error = toLedgerError(thrown);
     if (closed || error.code === "LEDGER_CLOSED") return;
@@ -215,7 +229,17 @@ export const createReplicator = (options: {
     open.link.close(code);
   };
 
-  const send = (id: LinkId, message: Message): void => {
+  /** A transaction larger than a message may be arrives in parts; everything else as it is. */
+  const sendWhole = (id: LinkId, message: Message): void => {
+    const bytes = encodeMessage(message);
+    if (bytes.length <= defaultReplicationLimits.maxMessageBytes || message.type !== "changes") {
+      return send(id, message, bytes);
+    }
+    logger.warn("a transaction is too large for one message and is sent in parts", { bytes: bytes.length });
+    for (const part of splitChanges(message)) sendWhole(id, part);
+  };
+
+  const send = (id: LinkId, message: Message, bytes: Uint8Array<ArrayBuffer>): void => {
     const open = links.get(id);
     if (open === undefined) return;
     if (message.type === "changes" || message.type === "progress") {
@@ -227,7 +251,7 @@ export const createReplicator = (options: {
       for (const frame of frames) hasRoom = open.link.send(frame);
       if (!hasRoom) feed({ type: "congested", link: id });
     };
-    const frames = messageToFrames(encodeMessage(message));
+    const frames = messageToFrames(bytes);
     if (open.outbox === undefined && !(frames instanceof Promise)) return put(frames);
     const turn: Promise<void> = (open.outbox ?? Promise.resolve())
       .then(async () => put(await frames))

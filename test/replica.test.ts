@@ -116,3 +116,18 @@ test("sends nothing again when two replicas that are in step link anew", async (
 
   expect(synced).toBe(0);
 });
+
+test("keeps a row that no peer would take and sends the rest", async () => {
+  const [alice, bob] = (await replicas(2)) as [Replica, Replica];
+  const reported = new Promise<string>((resolve) => alice.on("error", (error) => resolve(error.code)));
+  await write(alice, "k".repeat(70_000), "too long a key");
+  await alice.exec({ sql: "INSERT INTO notes (id) VALUES (CAST(x'ff' AS TEXT))" });
+  await write(alice, "a", "fine");
+
+  const arrived = new Promise((resolve) => bob.on("sync", resolve));
+  connect(alice, bob);
+  await arrived;
+
+  expect(await reported).toBe("LEDGER_ROW_NOT_SENT");
+  expect(await rowsOf(bob)).toMatchObject([{ id: "a", title: "fine" }]);
+});

@@ -24,6 +24,7 @@ export const errorCodes = {
   LEDGER_TABLE_AUTOINCREMENT: "a synced table cannot use AUTOINCREMENT; make ids with uuidv7()",
   LEDGER_TABLE_COLLATION: "the key of a synced table needs the BINARY collation",
   LEDGER_ENGINE_UNAVAILABLE: "the SQLite engine could not be loaded; check wasmUrl and the content security policy",
+  LEDGER_ROW_NOT_SENT: "a synced row holds a key or a value that no peer takes; it stays on this replica",
   LEDGER_STORAGE_UNAVAILABLE: "the requested storage cannot be used in this browser or context",
   LEDGER_STORAGE_BUSY: "another context holds this database open",
   LEDGER_QUOTA_EXCEEDED: "the browser gives this origin no more space; everything acknowledged is kept",

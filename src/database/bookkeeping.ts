@@ -108,14 +108,6 @@ export const siteNumber = async (connection: Connection, site: SiteId): Promise<
   return made[0]?.[0] as number;
 };
 
-/** What is held of other sites. */
-export const readForeignFrontier = async (connection: Connection): Promise<Map<SiteId, number>> => {
-  const rows = await connection.all(
-    "SELECT s.site, f.version FROM ledger_frontier f JOIN ledger_site s ON s.id = f.site",
-  );
-  return new Map(rows.map(([site, version]) => [bytesToSiteId(site as Uint8Array), version as number]));
-};
-
 /** Raises entries of the frontier; never lowers one. */
 export const raiseFrontier = async (connection: Connection, claims: Frontier): Promise<void> => {
   for (const [site, version] of claims) {
@@ -182,19 +174,25 @@ export const dropUnusedOrigins = async (connection: Connection, newestVersion: n
   await connection.all("DELETE FROM ledger_origin WHERE local_version > ?", [newestVersion]);
 };
 
+/** Whether local version `version` was written here. */
+const isOwnVersion = async (connection: Connection, version: number): Promise<boolean> =>
+  (await connection.all("SELECT 1 FROM ledger_origin WHERE local_version = ?", [version])).length === 0;
+
 /**
- * The newest version that was written here: the highest that is not known to come from elsewhere. A version that no
- * row carries any more may be answered; that is no lie, since no future write takes a number below the newest.
+ * What is held. Of the own writes the newest stored version tells, unless it came from elsewhere: then it is what
+ * {@link noteOwnVersion} wrote down before that.
+ * @param newest - version that is stored; 0 when none is
  */
-export const latestOwnVersion = async (connection: Connection, newestVersion: number): Promise<number> => {
+export const readFrontierAt = async (connection: Connection, own: SiteId, newest: number): Promise<Frontier> => {
   const rows = await connection.all(
-    `SELECT coalesce(
-       (SELECT o.local_version - 1 FROM ledger_origin o
-        WHERE o.local_version <= ?1
-          AND NOT EXISTS (SELECT 1 FROM ledger_origin p WHERE p.local_version = o.local_version - 1)
-        ORDER BY o.local_version DESC LIMIT 1), 0)
-     WHERE EXISTS (SELECT 1 FROM ledger_origin WHERE local_version = ?1)`,
-    [newestVersion],
+    "SELECT s.site, f.version FROM ledger_frontier f JOIN ledger_site s ON s.id = f.site",
   );
-  return rows[0] === undefined ? newestVersion : (rows[0][0] as number);
+  const frontier = new Map(rows.map(([site, version]) => [bytesToSiteId(site as Uint8Array), version as number]));
+  if (newest > 0 && (await isOwnVersion(connection, newest))) frontier.set(own, newest);
+  return frontier;
+};
+
+/** To be called before a merge, which makes the newest version one from elsewhere. */
+export const noteOwnVersion = async (connection: Connection, own: SiteId, newest: number): Promise<void> => {
+  if (newest > 0 && (await isOwnVersion(connection, newest))) await raiseFrontier(connection, new Map([[own, newest]]));
 };

@@ -10,7 +10,7 @@ import { createDigestBuilder } from "../replication/digest.ts";
 import type { Frontier } from "../replication/frontier.ts";
 import type { Cursor, TableDigest } from "../replication/message.ts";
 import * as books from "./bookkeeping.ts";
-import { newestVersion, readFrontier, readStretch, visitAllChanges } from "./change-reader.ts";
+import { newestVersion, readFrontier, readStretch, visitAllChanges, type Stretch } from "./change-reader.ts";
 import { isApplicable, mergeGroups } from "./change-writer.ts";
 import type { Connection } from "./connection.ts";
 import type { Database } from "./database.ts";
@@ -52,7 +52,7 @@ export interface ChangeLog {
    * newest version before the loss. Undefined when nothing is missing.
    */
   lostAfter(version: number): number | undefined;
-  read(request: ReadRequest): Promise<LogStretch>;
+  read(request: ReadRequest): Promise<LogStretch & Pick<Stretch, "unsendable">>;
   /** Rows, cursor and frontier in one transaction; all or nothing. */
   apply(delta: Delta): Promise<Applied>;
   digest(): Promise<{ readonly frontier: Frontier; readonly tables: readonly TableDigest[] }>;

@@ -4,14 +4,36 @@
  */
 
 import type { SiteId } from "../common/ids.ts";
+import { utf8 } from "../common/utf8.ts";
 import type { Change, ChangeGroup, ValueClass } from "../replication/change.ts";
 import { versionOf, type Frontier } from "../replication/frontier.ts";
-import { latestOwnVersion, readForeignFrontier, readOrigins, type Origin } from "./bookkeeping.ts";
+import { defaultReplicationLimits } from "../replication/limits.ts";
+import { keyColumnCount } from "../replication/validate.ts";
+import { readFrontierAt, readOrigins, type Origin } from "./bookkeeping.ts";
 import type { Connection, Statement } from "./connection.ts";
 import type { SyncedTable } from "./database.ts";
 
 /** Versions whose sizes are looked up at a time. */
 const plannedVersions = 512;
+
+/** A stretch ends with the version in which it reaches this size; well within what a message may have. */
+const stretchBytes = 8 * 1024 * 1024;
+
+/** What a change costs besides its key and its value, about. */
+const overheadBytes = 24;
+
+const valueBytes = ({ value }: Change): number => {
+  if (typeof value === "string") return value.length * 3; // The most that UTF-8 makes of it.
+  return value instanceof Uint8Array ? value.length : 8;
+};
+
+/** Whether a peer would take the change: its limits are ours, and a key must be one. */
+const isSendable = (change: Change): boolean => {
+  const { maxKeyBytes, maxValueBytes } = defaultReplicationLimits;
+  if (change.pk.length > maxKeyBytes || keyColumnCount(change.pk) === undefined) return false;
+  if (valueBytes(change) <= maxValueBytes) return true;
+  return typeof change.value === "string" && utf8.encode(change.value).length <= maxValueBytes;
+};
 
 const changeColumns = `"table", pk, cid, val, col_version, cl, seq, db_version`;
 
@@ -31,10 +53,7 @@ export const readFrontier = async (
   tables: Iterable<SyncedTable>,
   own: SiteId,
 ): Promise<Frontier> => {
-  const frontier = await readForeignFrontier(connection);
-  const latest = await latestOwnVersion(connection, await newestVersion(connection, tables));
-  if (latest > 0) frontier.set(own, latest);
-  return frontier;
+  return readFrontierAt(connection, own, await newestVersion(connection, tables));
 };
 
 const changeOf = (statement: Statement): Change => ({
@@ -113,6 +132,8 @@ export interface Stretch {
   readonly groups: readonly ChangeGroup[];
   readonly to: number;
   readonly complete: boolean;
+  /** Changes left out because every peer would refuse them. */
+  readonly unsendable: number;
 }
 
 /**
@@ -126,9 +147,10 @@ export const readStretch = async (
   request: { readonly after: number; readonly known: Frontier; readonly limit: number },
 ): Promise<Stretch> => {
   const newest = await newestVersion(connection, tables);
-  if (newest <= request.after) return { groups: [], to: request.after, complete: true };
+  if (newest <= request.after) return { groups: [], to: request.after, complete: true, unsendable: 0 };
 
-  const { to, versions } = await planStretch(connection, tables, request.after, newest, request.limit);
+  const plan = await planStretch(connection, tables, request.after, newest, request.limit);
+  let { to } = plan;
   const origins = await readOrigins(connection, request.after, to);
   const originOf = (version: number): Origin => origins.get(version) ?? { site: own, originVersion: version };
   const isWanted = (version: number): boolean => {
@@ -137,11 +159,13 @@ export const readStretch = async (
   };
 
   const groups: ChangeGroup[] = [];
+  let bytes = 0;
+  let unsendable = 0;
   const statement = await connection.prepare(
     `SELECT ${changeColumns} FROM crsql_changes WHERE db_version >= ? AND db_version <= ? ORDER BY db_version, seq`,
   );
   try {
-    for (const [first, last] of wantedRanges(versions, isWanted)) {
+    for (const [first, last] of wantedRanges(plan.versions, isWanted)) {
       statement.bind(1, 1, first);
       statement.bind(2, 1, last);
       let version = -1;
@@ -151,18 +175,29 @@ export const readStretch = async (
         if (!(typeof stepped === "boolean" ? stepped : await stepped)) break;
         const rowVersion = statement.column(7) as number;
         if (rowVersion !== version) {
+          if (bytes >= stretchBytes) {
+            to = rowVersion - 1;
+            break;
+          }
           version = rowVersion;
           changes = [];
           groups.push({ ...originOf(version), changes });
         }
-        changes.push(changeOf(statement));
+        const change = changeOf(statement);
+        if (isSendable(change)) {
+          changes.push(change);
+          bytes += change.pk.length + valueBytes(change) + overheadBytes;
+        } else {
+          unsendable += 1;
+        }
       }
       await statement.reset();
+      if (to !== plan.to) break;
     }
   } finally {
     await statement.reset();
   }
-  return { groups, to, complete: to >= newest };
+  return { groups: groups.filter((group) => group.changes.length > 0), to, complete: to >= newest, unsendable };
 };
 
 /** Every change there is, for `visit`; in no particular order. */

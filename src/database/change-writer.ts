@@ -7,7 +7,7 @@ import { LedgerError } from "../common/errors.ts";
 import { siteIdToBytes, type SiteId } from "../common/ids.ts";
 import { rowSentinel, type Change, type ChangeGroup } from "../replication/change.ts";
 import { keyColumnCount } from "../replication/validate.ts";
-import { dropUnusedOrigins, writeOrigin } from "./bookkeeping.ts";
+import { dropUnusedOrigins, noteOwnVersion, raiseFrontier, writeOrigin } from "./bookkeeping.ts";
 import { newestVersion } from "./change-reader.ts";
 import type { Connection, Statement } from "./connection.ts";
 import type { SyncedTable } from "./database.ts";
@@ -60,6 +60,7 @@ export const mergeGroups = async (
   own: SiteId,
   groups: readonly ChangeGroup[],
 ): Promise<Merged> => {
+  await noteOwnVersion(connection, own, await newestVersion(connection, tables.values()));
   const touched = new Set<string>();
   let quarantined = 0;
   let stamp = (await connection.all("SELECT crsql_next_db_version()"))[0]?.[0] as number;
@@ -112,7 +113,8 @@ export const mergeGroups = async (
     await noteTable();
     if (impacted > impactedBefore) {
       // Own writes that were lost here come back as new own ones, so that whoever never saw them gets them as well.
-      if (group.site !== own) await writeOrigin(connection, stamp, group);
+      if (group.site === own) await raiseFrontier(connection, new Map([[own, stamp]]));
+      else await writeOrigin(connection, stamp, group);
       stamp += 1;
     }
   }

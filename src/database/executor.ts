@@ -160,7 +160,7 @@ export const createExecutor = (
         await only.statement.finalize();
         throw new LedgerError(
           "LEDGER_PARAMS_INVALID",
-          "several statements in one text take no parameters; pass them one by one or use transaction()",
+          "several statements in one text take no parameters; pass them one by one",
         );
       }
       await connection.all("begin immediate");

@@ -45,8 +45,7 @@ const schemaVerbs = new Set(["create", "drop", "alter", "analyze", "reindex", "v
 const schemaTables = /^sqlite_(schema|master|temp_schema|temp_master|stat\d|sequence)$/;
 const crsqlTrigger = /__crsql_[a-z]+trig$/;
 
-const transactionRemedy =
-  "several statements in one exec() run in one transaction; transaction() does the same with code in between";
+const transactionRemedy = "put the statements into one exec(): they run in one transaction";
 
 export const createStatementGuard = (syncedTables: ReadonlyMap<string, SyncedTable>): StatementGuard => {
   const writtenTables = new Set<string>();
@@ -93,7 +92,10 @@ export const createStatementGuard = (syncedTables: ReadonlyMap<string, SyncedTab
     changesSchema = true;
     if (isInternalName(table)) return refuseInternal(table);
     if (isSynced(table)) {
-      return refuse("LEDGER_SCHEMA_CHANGE_REFUSED", `${table} is synced; add columns to it with migrate()`);
+      return refuse(
+        "LEDGER_SCHEMA_CHANGE_REFUSED",
+        `${table} is synced; ALTER would break its replication: put new columns into a second table`,
+      );
     }
     alteredTables.add(table);
     return true;
@@ -109,10 +111,7 @@ export const createStatementGuard = (syncedTables: ReadonlyMap<string, SyncedTab
   const useFunction = (name: string): boolean => {
     const lower = name.toLowerCase();
     if (!lower.startsWith("crsql_") || appFunctions.has(lower)) return true;
-    return refuse(
-      "LEDGER_STATEMENT_REFUSED",
-      `${lower}() is Ledger's to call; use enableSync() to sync a table and migrate() to change one`,
-    );
+    return refuse("LEDGER_STATEMENT_REFUSED", `${lower}() is Ledger's to call; use enableSync() to sync a table`);
   };
 
   const authorize: Guard = (action, first, second, trigger) => {
@@ -175,7 +174,10 @@ export const createStatementGuard = (syncedTables: ReadonlyMap<string, SyncedTab
   const concludeText = (stripped: string): string => {
     const [verb = "", object = ""] = leadingWords(stripped, 2);
     if (verb === "vacuum" && /\binto\b/i.test(stripped)) {
-      refuse("LEDGER_STATEMENT_REFUSED", "VACUUM INTO would write beside the database; use export() for a copy");
+      refuse(
+        "LEDGER_STATEMENT_REFUSED",
+        "VACUUM INTO would write beside the database; read the rows with query() instead",
+      );
     }
     if (verb === "create" && object === "unique") {
       for (const table of indexedTables) {

@@ -1,6 +1,8 @@
 /** What a table must be like to replicate without ever diverging. Each rule has its code and says the remedy. */
 
 import { LedgerError, type LedgerErrorCode } from "../common/errors.ts";
+import { defaultReplicationLimits } from "../replication/limits.ts";
+import { isPlainName } from "../replication/validate.ts";
 import type { Connection } from "./connection.ts";
 import { stripSql } from "./sql-text.ts";
 import { isInternalName } from "./synced-tables.ts";
@@ -14,7 +16,9 @@ interface Column {
   readonly isGenerated: boolean;
 }
 
-const plainName = /^[A-Za-z_][A-Za-z0-9_]*$/;
+/** What peers take as the name of a table or column. */
+const isSyncableName = (name: string): boolean =>
+  isPlainName(name) && name.length <= defaultReplicationLimits.maxNameLength;
 
 const refuse = (code: LedgerErrorCode, message: string): never => {
   throw new LedgerError(code, message);
@@ -22,10 +26,10 @@ const refuse = (code: LedgerErrorCode, message: string): never => {
 
 /** @throws LedgerError LEDGER_TABLE_NAME_INVALID */
 export const assertTableName = (name: unknown): void => {
-  if (typeof name !== "string" || !plainName.test(name)) {
+  if (typeof name !== "string" || !isSyncableName(name)) {
     refuse(
       "LEDGER_TABLE_NAME_INVALID",
-      `${JSON.stringify(name)} cannot be synced: give the table a plain name of letters, digits and underscores`,
+      `${JSON.stringify(name)} cannot be synced: give the table a plain name of at most 128 letters, digits and underscores`,
     );
   } else if (isInternalName(name)) {
     refuse("LEDGER_TABLE_NAME_INVALID", `${name} is a name that the engine keeps for itself; choose another`);
@@ -47,10 +51,10 @@ const readColumns = async (connection: Connection, table: string): Promise<Colum
 
 const checkColumns = (table: string, columns: readonly Column[]): void => {
   for (const { name, isNotNull, hasDefault, keyPosition, isGenerated } of columns) {
-    if (!plainName.test(name) || isInternalName(name)) {
+    if (!isSyncableName(name) || isInternalName(name)) {
       refuse(
         "LEDGER_TABLE_NAME_INVALID",
-        `column ${JSON.stringify(name)} of ${table} needs a plain name of letters, digits and underscores`,
+        `column ${JSON.stringify(name)} of ${table} needs a plain name of at most 128 letters, digits and underscores`,
       );
     }
     if (keyPosition > 0 && !isNotNull) {

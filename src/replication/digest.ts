@@ -41,7 +41,7 @@ const valueBytes = (change: Change): Uint8Array => {
     case 1:
       return utf8.encode(String(change.value));
     case 2:
-      return numberBytes(change.value as number);
+      return numberBytes((change.value as number) + 0); // -0.0 and 0.0 are one value to a merge.
     case 3:
       return utf8.encode(change.value as string);
     case 4:

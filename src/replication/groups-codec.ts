@@ -34,7 +34,18 @@ const createDictionary = <T>(): { readonly entries: T[]; indexOf(key: string, en
   };
 };
 
-const keyText = (bytes: Uint8Array): string => String.fromCharCode(...bytes);
+/** Arguments that every engine takes in one call. */
+const spreadBytes = 8192;
+
+/** The bytes as a text to look them up by. */
+const keyText = (bytes: Uint8Array): string => {
+  if (bytes.length <= spreadBytes) return String.fromCharCode(...bytes);
+  let text = "";
+  for (let at = 0; at < bytes.length; at += spreadBytes) {
+    text += String.fromCharCode(...bytes.subarray(at, at + spreadBytes));
+  }
+  return text;
+};
 
 const isLargeInteger = (value: number | bigint): boolean =>
   typeof value === "bigint" || value >= varintRange || value <= -varintRange;
