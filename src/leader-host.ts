@@ -3,7 +3,7 @@
 import type { PeerStatus } from "./api.ts";
 import type { Clock } from "./common/clock.ts";
 import { createEmitter } from "./common/emitter.ts";
-import { LedgerError } from "./common/errors.ts";
+import { LedgerError, toLedgerError } from "./common/errors.ts";
 import type { LinkId } from "./common/ids.ts";
 import type { Logger } from "./common/logger.ts";
 import type { Random } from "./common/random.ts";
@@ -88,7 +88,8 @@ export const createLeaderHost = ({
   };
 
   replica.on("commit", ({ tables, origin }) => {
-    const change = origin.type === "remote" ? { origin: "remote" as const, peerId: origin.peerId } : { origin: "local" as const };
+    const change =
+      origin.type === "remote" ? { origin: "remote" as const, peerId: origin.peerId } : { origin: "local" as const };
     tell({ name: "change", args: [{ tables, ...change }] });
   });
   replica.on("sync", (count, peer) => tell({ name: "sync", args: [count, peer] }));
@@ -96,7 +97,10 @@ export const createLeaderHost = ({
   replica.on("error", (error) => tell({ name: "error", args: [error] }));
 
   const closedError = (): LedgerError =>
-    new LedgerError("LEDGER_DISCONNECTED", "disconnect(), close() or another connect() came before the room was joined");
+    new LedgerError(
+      "LEDGER_DISCONNECTED",
+      "disconnect(), close() or another connect() came before the room was joined",
+    );
 
   const watch = (room: Room, own: Membership): void => {
     room.on("peer-join", (peer) => tell({ name: "peer-join", args: [peer] }));
@@ -179,7 +183,7 @@ export const createLeaderHost = ({
         enter(own, url, token).catch((error: unknown) => {
           if (membership === own) membership = undefined;
           own.settle = undefined;
-          reject(error);
+          reject(toLedgerError(error));
           refresh();
         });
       });
@@ -199,4 +203,3 @@ export const createLeaderHost = ({
     },
   };
 };
-

@@ -26,7 +26,10 @@ export interface LedgerOptions {
   readonly directory?: string;
   /** Whether to link with a peer that was found in the room. Default: with every one. */
   readonly acceptPeer?: (peerId: SiteId) => boolean;
-  /** Links at most, 1 to 32. Default 8. */
+  /**
+   * Links at most, 2 to 32. Larger rooms hold together by relaying: everyone keeps its neighbours in the ring of ids.
+   * Default 8.
+   */
   readonly maxLinks?: number;
   /** How long an attempt to link may take before it is made anew, milliseconds. Default 15,000. */
   readonly linkTimeoutMs?: number;
@@ -82,6 +85,19 @@ const checkFunction = (name: string, value: unknown): void => {
   if (value !== undefined && typeof value !== "function") throw invalid(`option ${name} must be a function`);
 };
 
+const checkMethods = (name: string, value: unknown, methods: readonly string[]): void => {
+  if (value === undefined) return;
+  const fits = typeof value === "object" && value !== null;
+  if (!fits || methods.some((method) => typeof (value as Record<string, unknown>)[method] !== "function")) {
+    throw invalid(`option ${name} must be an object with ${methods.join(", ")}`);
+  }
+};
+
+const checkUrl = (name: string, value: unknown): void => {
+  if (value === undefined || value instanceof URL || (typeof value === "string" && value !== "")) return;
+  throw invalid(`option ${name} must be a URL`);
+};
+
 /** @throws LedgerError LEDGER_OPTION_INVALID when `url` is not a WebSocket URL */
 export const checkSignalingUrl = (url: string): string => {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
@@ -113,6 +129,10 @@ export const resolveOptions = (options: LedgerOptions, inBrowser: boolean): Reso
     throw invalid("option iceServers must be an array of RTCIceServer");
   }
   checkFunction("acceptPeer", options.acceptPeer);
+  checkMethods("network", options.network, ["join", "openChannel"]);
+  checkMethods("logger", options.logger, ["debug", "info", "warn", "error"]);
+  checkUrl("workerUrl", options.workerUrl);
+  checkUrl("wasmUrl", options.wasmUrl);
 
   return {
     ...options,
@@ -120,7 +140,7 @@ export const resolveOptions = (options: LedgerOptions, inBrowser: boolean): Reso
     iceServers: options.iceServers ?? optionDefaults.iceServers,
     directory: options.directory ?? optionDefaults.directory,
     acceptPeer: options.acceptPeer ?? (() => true),
-    maxLinks: integerBetween("maxLinks", options.maxLinks ?? optionDefaults.maxLinks, 1, 32),
+    maxLinks: integerBetween("maxLinks", options.maxLinks ?? optionDefaults.maxLinks, 2, 32),
     linkTimeoutMs: integerBetween("linkTimeoutMs", options.linkTimeoutMs ?? optionDefaults.linkTimeoutMs, 100, 600_000),
     relayDelayMs: integerBetween("relayDelayMs", options.relayDelayMs ?? optionDefaults.relayDelayMs, 0, 60_000),
     storageLadder: resolveLadder(options.storage, inBrowser),

@@ -6,7 +6,13 @@ import { errorFromWire, LedgerError } from "./common/errors.ts";
 import type { LinkId } from "./common/ids.ts";
 import type { Logger } from "./common/logger.ts";
 import type { Replica, ReplicaEvents, ReplicaOptions } from "./replica.ts";
-import type { MessageEndpoint, PageMessage, ReplicaAnswers, ReplicaRequest, WorkerMessage } from "./replica-protocol.ts";
+import type {
+  MessageEndpoint,
+  PageMessage,
+  ReplicaAnswers,
+  ReplicaRequest,
+  WorkerMessage,
+} from "./replica-protocol.ts";
 import type { Link } from "./transport/link.ts";
 
 /** A worker that can be ended. */
@@ -29,7 +35,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** @throws LedgerError as openReplica does, and LEDGER_ENGINE_CRASHED when the worker cannot be started */
+/** @throws LedgerError as openReplica does, and LEDGER_ENGINE_UNAVAILABLE when the worker cannot be started */
 export const openReplicaInWorker = async (
   worker: WorkerEndpoint,
   options: ReplicaOptions,
@@ -97,7 +103,7 @@ export const openReplicaInWorker = async (
   });
 
   worker.onFailure((text) => {
-    failure = new LedgerError("LEDGER_ENGINE_CRASHED", `the database worker failed: ${text}`);
+    failure = new LedgerError("LEDGER_ENGINE_UNAVAILABLE", `the database worker failed: ${text}`);
     for (const { reject } of waiting.values()) reject(failure);
     waiting.clear();
     for (const { link } of links.values()) link.close("FAILED");

@@ -7,6 +7,7 @@ import type { Logger } from "../common/logger.ts";
 import type { Random } from "../common/random.ts";
 import { err, ok, type Result } from "../common/result.ts";
 import type { Network } from "../network.ts";
+import { protocolVersion } from "../replication/message.ts";
 import { handshakeErrorToLedgerError } from "../security/handshake-error.ts";
 import { authenticate } from "../security/handshake.ts";
 import type { RoomKeys } from "../security/room-keys.ts";
@@ -55,7 +56,7 @@ export const startLinkAttempt = (options: LinkAttemptOptions): LinkAttempt => {
 
   const link = async (): Promise<Result<Link, AttemptFailure>> => {
     const channel = await channelAttempt.opened;
-    const authenticated = await authenticate({ channel, keys, role, self, clock, random, logger });
+    const authenticated = await authenticate({ channel, keys, role, self, clock, random, logger, protocolVersion });
     if (!authenticated.ok) {
       if (authenticated.error.code === "CLOSED") return err({ reason: "unreachable" });
       return err({ reason: "refused", error: handshakeErrorToLedgerError(authenticated.error) });

@@ -56,6 +56,9 @@ export interface RoomMail {
 
 const announcementBytes = 33;
 
+/** Attempts whose sequence numbers are remembered; far more than can be under way. */
+const maxConnections = 256;
+
 export const createRoomMail = (options: {
   readonly signaling: Signaling;
   readonly keys: RoomKeys;
@@ -72,11 +75,23 @@ export const createRoomMail = (options: {
     logger.error("a mail listener threw", { error: String(error) }),
   );
 
+  /** Keeps the newest attempts, and always the announcements. */
+  const forgetOldest = (): void => {
+    if (seqByConnection.size <= maxConnections) return;
+    for (const conn of seqByConnection.keys()) {
+      if (conn === announcements) continue;
+      seqByConnection.delete(conn);
+      return;
+    }
+  };
+
   const post = (to: MemberId, conn: ConnectionId, type: number, body: Uint8Array): void => {
     if (sealer === undefined) return;
     if (body.length > maxBodyBytes) return logger.warn("a signal is too long to be sent", { bytes: body.length });
     const seq = seqByConnection.get(conn) ?? 0;
+    seqByConnection.delete(conn);
     seqByConnection.set(conn, seq + 1);
+    forgetOldest();
     sealer.sealer.seal(to, conn, seq, type, body).then(
       (payload) => signaling.send(to, payload),
       (error: unknown) => logger.error("sealing failed", { error: String(error) }),

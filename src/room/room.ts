@@ -5,7 +5,9 @@
  * Of two peers the one with the smaller id makes the attempts, so that both never do at once. Rules:
  * 1. A peer is `joined` from its first announcement until it is neither a member nor linked; both ends are told once.
  * 2. At most one attempt and one link per peer; a newer offer or a newer epoch replaces what there was.
- * 3. A lost meeting point changes nothing for links. A member that leaves it is probed before it is given up.
+ * 3. In a room of more than `maxLinks` peers everyone keeps links to its two neighbours in the ring of ids, at the cost of
+ *    any other link: so the links of the room hold together whoever else finds no place.
+ * 4. A lost meeting point changes nothing for links. A member that leaves it is probed before it is given up.
  */
 
 import type { Clock } from "../common/clock.ts";
@@ -25,6 +27,9 @@ import { createRoomMail, type Announcement } from "./room-mail.ts";
 
 /** How long a peer that seems to be gone has to answer. */
 const probeTimeoutMs = 2_000;
+
+/** A link that held this long starts the delays between attempts over. */
+const stableLinkMs = 10_000;
 
 export interface RoomPeer {
   readonly peerId: SiteId;
@@ -77,8 +82,9 @@ interface Peer {
   member: MemberId | undefined;
   link: Link | undefined;
   attempt: LinkAttempt | undefined;
-  /** Attempts since the last link. */
+  /** Attempts and links that failed since the last link that held. */
   failures: number;
+  linkedAtMs: number;
   cancelRetry: () => void;
 }
 
@@ -115,7 +121,11 @@ export const joinRoom = (options: RoomOptions): Room => {
   mail.on("signal", (from, conn, description) => signalled(from, conn, description));
   mail.on("declined", (from, conn) => {
     const peer = peerOf(from);
-    if (peer?.attempt?.conn === conn) dropAttempt(peer);
+    if (peer?.attempt?.conn !== conn) return;
+    dropAttempt(peer);
+    // Not wanted or no place: both may change.
+    peer.failures += 1;
+    retryLater(peer);
   });
 
   const peerOf = (member: MemberId): Peer | undefined => [...peers.values()].find((peer) => peer.member === member);
@@ -133,6 +143,7 @@ export const joinRoom = (options: RoomOptions): Room => {
         link: undefined,
         attempt: undefined,
         failures: 0,
+        linkedAtMs: 0,
         cancelRetry: () => {},
       };
       peers.set(siteId, peer);
@@ -142,8 +153,8 @@ export const joinRoom = (options: RoomOptions): Room => {
     const isAnew = peer.epoch !== epoch;
     peer.epoch = epoch;
     peer.member = from;
-    peer.failures = 0;
     if (isAnew) {
+      peer.failures = 0;
       dropAttempt(peer);
       peer.link?.close("SUPERSEDED");
     } else if (peer.link !== undefined) {
@@ -166,8 +177,25 @@ export const joinRoom = (options: RoomOptions): Room => {
 
   const tryToLink = (peer: Peer): void => {
     if (closed || !isInitiator(peer) || peer.link !== undefined || peer.attempt !== undefined) return;
-    if (peer.member === undefined || !signaling.connected || openCount() >= maxLinks || !isAccepted(peer)) return;
+    if (peer.member === undefined || !signaling.connected || !isAccepted(peer) || !makePlace(peer)) return;
     startAttempt(peer, createConnectionId(random), "initiator");
+  };
+
+  /** The next peer on either side in the ring of ids. */
+  const neighbours = (): ReadonlySet<SiteId> => {
+    const ring = [self.siteId, ...peers.keys()].sort();
+    const at = ring.indexOf(self.siteId);
+    return new Set([ring.at(at - 1), ring[(at + 1) % ring.length]].filter((id) => id !== undefined));
+  };
+
+  /** Whether there is room for a link with `peer`; rule 3 makes it for a neighbour. */
+  const makePlace = (peer: Peer): boolean => {
+    if (openCount() < maxLinks) return true;
+    const near = neighbours();
+    if (!near.has(peer.siteId)) return false;
+    const spare = [...peers.values()].find((other) => other.link !== undefined && !near.has(other.siteId));
+    spare?.link?.close("NO_PLACE");
+    return true;
   };
 
   const isAccepted = (peer: Peer): boolean => {
@@ -210,21 +238,23 @@ export const joinRoom = (options: RoomOptions): Room => {
     if (peer === undefined || closed) return;
     if (peer.attempt?.conn === conn) return peer.attempt.signal(description);
     if (isInitiator(peer)) return; // Of an attempt of ours that is over.
-    if (peer.link === undefined && peer.attempt === undefined && openCount() >= maxLinks)
-      return mail.decline(from, conn);
     if (!isAccepted(peer)) return mail.decline(from, conn);
+    if (peer.link === undefined && peer.attempt === undefined && !makePlace(peer)) return mail.decline(from, conn);
     dropAttempt(peer);
     startAttempt(peer, conn, "responder");
     peer.attempt?.signal(description);
   };
 
   const linked = (peer: Peer, link: Link): void => {
-    const previous = peer.link;
-    peer.link = undefined;
-    previous?.close("SUPERSEDED");
     if (peers.get(peer.siteId) !== peer || closed) return link.close("SUPERSEDED");
+    const previous = peer.link;
     peer.link = link;
-    peer.failures = 0;
+    if (previous !== undefined) {
+      previous.close("SUPERSEDED");
+      emitter.emit("peer-leave", peer.siteId);
+      emitter.emit("peer-join", peer.siteId);
+    }
+    peer.linkedAtMs = clock.nowMs();
     link.on("close", (reason) => linkClosed(peer, link, reason));
     options.onLink(link);
     emitter.emit("peer-ready", peer.siteId);
@@ -248,6 +278,8 @@ export const joinRoom = (options: RoomOptions): Room => {
     if (peer.link !== link) return;
     logger.info("link closed", { peer: peer.siteId, reason });
     peer.link = undefined;
+    // A link that breaks as soon as it is made is no success: the next must wait longer.
+    peer.failures = clock.nowMs() - peer.linkedAtMs < stableLinkMs ? peer.failures + 1 : 0;
     emitter.emit("peer-leave", peer.siteId);
     if (closed || peer.member === undefined || reason === "GOODBYE") {
       forget(peer);
