@@ -22,6 +22,7 @@ const wordsByCode: Partial<Record<LedgerErrorCode, string>> = {
   LEDGER_STORAGE_UNAVAILABLE: "This browser does not let the page store anything, so notes cannot be kept here.",
   LEDGER_STORAGE_BUSY: "Another window is using these notes. Close it, or open a second window from here.",
   LEDGER_QUOTA_EXCEEDED: "The browser has no space left. What was saved is safe; delete something to save more.",
+  LEDGER_ENGINE_UNAVAILABLE: "A part of this page could not be loaded. Check the connection and reload.",
   LEDGER_ENGINE_CRASHED: "Something broke and was started again. What was saved is safe.",
   LEDGER_LEADER_CHANGED: "Another of your tabs was closed while this was being saved. Please try that again.",
   LEDGER_SIGNALING_REFUSED: "The meeting point turned this window away. Your notes are safe; try again later.",
