@@ -91,6 +91,6 @@ export interface LedgerStatus {
   readonly peers: readonly PeerStatus[];
   /** Absent until open. */
   readonly nodeId?: SiteId;
-  /** The replica's own version; 0 until something was written to a synced table. */
+  /** The replica's own version: grows with every commit to a synced table, and jumps at every opening. */
   readonly version: number;
 }
