@@ -28,9 +28,7 @@ export interface ExecResult {
 }
 
 /** Who caused a commit. */
-export type CommitOrigin =
-  | { readonly type: "local" }
-  | { readonly type: "remote"; readonly peerId: SiteId };
+export type CommitOrigin = { readonly type: "local" } | { readonly type: "remote"; readonly peerId: SiteId };
 
 /** Told after a commit is durable, in commit order. */
 export interface Commit {

@@ -20,7 +20,7 @@ const wasmUrlOf = (build: EngineBuild, wasmUrl: string): string =>
 const wasmPathInNode = (build: EngineBuild, wasmUrl: string | undefined): string => {
   const { fileURLToPath } = nodeModule("node:url");
   if (wasmUrl !== undefined) return fileURLToPath(new URL(wasmNames[build], wasmUrl));
-  const beside = fileURLToPath(new URL(`./${wasmNames[build]}`, import.meta.url));
+  const beside = fileURLToPath(new URL(wasmNames[build], import.meta.url));
   if (nodeModule("node:fs").existsSync(beside)) return beside;
   return nodeModule("node:module")
     .createRequire(import.meta.url)
