@@ -104,6 +104,8 @@ export const createFrameJoiner = (maxMessageBytes: number): FrameJoiner => {
       const flags = frame[0];
       if (flags === undefined) return err("FRAME_EMPTY");
       if (flags > (moreFlag | deflatedFlag)) return err("FRAME_FLAGS");
+      // Frames that bring nothing would never reach the bound and could be sent for ever.
+      if ((flags & moreFlag) !== 0 && frame.length === 1) return err("FRAME_EMPTY");
       length += frame.length - 1;
       if (length > maxMessageBytes) return err("MESSAGE_TOO_LARGE");
       parts.push(frame.subarray(1));
