@@ -3,8 +3,8 @@
 import type { Clock } from "../common/clock.ts";
 import { LedgerError } from "../common/errors.ts";
 
-/** 6.4 seconds in all. Files were free within 83 ms whenever it was measured. */
-const delaysMs = [25, 50, 100, 200, 400, 800, 1_600, 3_200];
+/** Between attempts that wait for seconds themselves: a machine can be very busy just when a tab goes. */
+const delaysMs = [100, 400, 1_600];
 
 /**
  * Tries again while `open` rejects with LEDGER_STORAGE_BUSY; the last rejection is passed on, and any other at once.

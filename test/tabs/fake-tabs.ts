@@ -27,12 +27,17 @@ export interface FakeTabs {
   openTab(): FakeTab;
   /** Lets everything that is under way come to rest. */
   rest(): Promise<void>;
+  /** Moves time on, in steps small enough for messages to arrive between them. */
+  pass(ms: number): Promise<void>;
 }
 
 export const createFakeTabs = (): FakeTabs => {
   const browser = createFakeBrowser();
   const file = createFakeFile();
   const clock = createFakeClock();
+  const rest = async (): Promise<void> => {
+    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  };
 
   return {
     file,
@@ -58,8 +63,13 @@ export const createFakeTabs = (): FakeTabs => {
       host.onEvent((event) => events.push(event));
       return { tab, host, events, replicas, known };
     },
-    rest: async () => {
-      for (let turn = 0; turn < 40; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    rest,
+    pass: async (ms) => {
+      await rest();
+      for (let passedMs = 0; passedMs < ms; passedMs += 100) {
+        await clock.advance(100);
+        await rest();
+      }
     },
   };
 };
