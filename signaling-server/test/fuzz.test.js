@@ -1,25 +1,48 @@
 // @ts-check
-/** Twenty thousand frames of random and mutated bytes, and bytes that are no frames at all; then an honest pair. */
+/**
+ * Frames of random and mutated bytes, and bytes that are no frames at all, from many sockets, against the server as a
+ * process; then an honest pair, and a look at its memory. LEDGER_FUZZ_FRAMES=100000 for the long run.
+ */
 
+import { readFileSync } from "node:fs";
 import { once } from "node:events";
+import { connect as connectTcp } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { WebSocket } from "ws";
 import { createSeededRandom } from "../../test/support/seeded-random.ts";
 import { parseFrame } from "../src/protocol.js";
-import { id, joinFrame, noRateLimits, startServer } from "./support.js";
+import { runServer } from "./process.js";
+import { id, joinFrame } from "./support.js";
+
+const frameCount = Number(process.env["LEDGER_FUZZ_FRAMES"] ?? 20_000);
+// Few: the server ends a session at its first malformed frame and drops the rest unread.
+const framesPerSocket = 10;
+const socketsAtOnce = 50;
+/** Of resident memory after the flood to that before it. Pages that the allocator keeps for later count as used. */
+const memoryTolerance = 1.5;
 
 const [room, alice, bob] = [id(1), id(10), id(11)];
 const random = createSeededRandom(20_260_101);
 /** @param {number} limit */
 const below = (limit) => Math.floor(random.unit() * limit);
 
-/** @type {Awaited<ReturnType<typeof startServer>>} */
-let started;
+/** @type {Awaited<ReturnType<typeof runServer>>} */
+let server;
 
 beforeAll(async () => {
-  started = await startServer({ limits: { ...noRateLimits, maxSocketsPerAddress: 1_000 } });
+  const plenty = "1000000000";
+  server = await runServer({
+    MAX_SOCKETS_PER_ADDRESS: "1000",
+    CONNECTS_PER_SECOND: plenty,
+    CONNECT_BURST: plenty,
+    MESSAGES_PER_SECOND: plenty,
+    MESSAGE_BURST: plenty,
+    BYTES_PER_SECOND: plenty,
+    BYTE_BURST: plenty,
+  });
 });
 
-afterAll(() => started.release());
+afterAll(() => server?.kill());
 
 const honestFrames = () => [
   JSON.stringify(joinFrame(id(below(4)), id(100 + below(50)))),
@@ -59,13 +82,63 @@ const anyFrame = () => {
 };
 
 const expectHonestService = async () => {
-  const atAlice = await started.join(room, alice);
-  const atBob = await started.join(room, bob);
+  const atAlice = await server.join(room, alice);
+  const atBob = await server.join(room, bob);
   atAlice.send({ type: "send", to: bob, payload: "c2VhbGVk" });
   expect(await atBob.next("message")).toEqual({ type: "message", from: alice, payload: "c2VhbGVk" });
   atAlice.socket.close();
   atBob.socket.close();
   await Promise.all([atAlice.closed, atBob.closed]);
+  await expect.poll(() => metric("sockets")).toBe(0);
+  expect(await metric("rooms")).toBe(0);
+};
+
+/** @param {string} name */
+const metric = async (name) => {
+  const text = await (await fetch(`${server.url.replace("ws:", "http:")}/metrics`)).text();
+  return Number(new RegExp(`^ledger_signaling_${name} (\\d+)$`, "m").exec(text)?.[1]);
+};
+
+/** @param {() => Promise<void>} attack @param {number} times */
+const repeat = async (attack, times) => {
+  for (let done = 0; done < times; done += socketsAtOnce) {
+    await Promise.all(Array.from({ length: Math.min(socketsAtOnce, times - done) }, attack));
+  }
+};
+
+const attackWithFrames = async () => {
+  const socket = new WebSocket(server.url);
+  socket.on("error", () => {});
+  await once(socket, "open");
+  const closed = once(socket, "close");
+  // Half of them are let in first, so that frames reach the room as well.
+  if (below(2) === 0) socket.send(JSON.stringify(joinFrame(id(below(4)), id(below(1e9)))));
+  for (let i = 0; i < framesPerSocket; i += 1) socket.send(anyFrame(), { binary: below(20) === 0 });
+  if (below(2) === 0) socket.terminate();
+  else socket.close();
+  await closed;
+};
+
+const upgrade = Buffer.from(
+  "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+);
+
+const attackWithBytes = async () => {
+  const socket = connectTcp(Number(new URL(server.url).port), "127.0.0.1");
+  // Resets are part of what is tested.
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  const closed = once(socket, "close");
+  socket.resume();
+  const kind = below(4);
+  if (kind === 0) socket.write(random.bytes(1 + below(500)));
+  if (kind === 1) socket.write(mutate(upgrade.toString("latin1")));
+  if (kind === 2) socket.write(Buffer.concat([upgrade, random.bytes(1 + below(500))]));
+  if (kind === 3) socket.write(`GET ${"/".repeat(below(30_000))} HTTP/1.1\r\n`);
+  if (below(2) === 0) socket.resetAndDestroy();
+  else socket.end();
+  await closed;
 };
 
 describe("the parser", () => {
@@ -80,47 +153,33 @@ describe("the parser", () => {
 });
 
 describe("the server", () => {
-  it("survives 20,000 frames from 500 sockets", async () => {
-    /** @returns {Promise<void>} */
-    const attack = async () => {
-      const client = await started.connect();
-      // Half of them are let in first, so that frames reach the room as well.
-      if (below(2) === 0) client.send(joinFrame(id(below(4)), id(below(1e9))));
-      for (let i = 0; i < 40; i += 1) client.socket.send(anyFrame(), { binary: below(20) === 0 });
-      if (below(2) === 0) client.socket.terminate();
-      else client.socket.close();
-      await client.closed;
-    };
+  const sockets = Math.ceil(frameCount / framesPerSocket);
 
-    for (let wave = 0; wave < 20; wave += 1) await Promise.all(Array.from({ length: 25 }, attack));
-
+  it(`survives ${frameCount} frames from ${sockets} sockets, and is no larger for it`, async () => {
+    // The first connections load code and grow the heap to its working size.
+    await repeat(attackWithFrames, socketsAtOnce);
     await expectHonestService();
-    await expect.poll(() => started.server.socketCount).toBe(0);
-    expect(started.server.roomCount).toBe(0);
-  });
+    const before = residentMiB();
+
+    await repeat(attackWithFrames, sockets);
+    await expectHonestService();
+
+    const limit = before * memoryTolerance;
+    await expect.poll(residentMiB, { timeout: 10_000, interval: 200 }).toBeLessThan(limit);
+      const read = await metric("frames_received_total");
+      console.log(`${frameCount} frames, ${read} read; resident ${before} MiB before, ${residentMiB()} MiB after`);
+  }, 600_000);
 
   it("survives bytes that are no WebSocket frames, and no HTTP", async () => {
-    const upgrade = Buffer.from(
-      "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
-    );
-    const attack = async () => {
-      const socket = await started.dial();
-      const closed = once(socket, "close");
-      socket.resume();
-      const kind = below(4);
-      if (kind === 0) socket.write(random.bytes(1 + below(500)));
-      if (kind === 1) socket.write(mutate(upgrade.toString("latin1")));
-      if (kind === 2) socket.write(Buffer.concat([upgrade, random.bytes(1 + below(500))]));
-      if (kind === 3) socket.write(`GET ${"/".repeat(below(30_000))} HTTP/1.1\r\n`);
-      if (below(2) === 0) socket.resetAndDestroy();
-      else socket.end();
-      await closed;
-    };
-
-    for (let wave = 0; wave < 20; wave += 1) await Promise.all(Array.from({ length: 25 }, attack));
+    await repeat(attackWithBytes, 500);
 
     await expectHonestService();
-    await expect.poll(() => started.server.socketCount).toBe(0);
   });
 });
+
+/** Linux tells; elsewhere there is nothing to compare. */
+const residentMiB = () => {
+  if (process.platform !== "linux") return 1;
+  const kiB = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${server.pid}/status`, "utf8"))?.[1];
+  return Math.round(Number(kiB) / 1024);
+};
