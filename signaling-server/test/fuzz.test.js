@@ -166,8 +166,8 @@ describe("the server", () => {
 
     const limit = before * memoryTolerance;
     await expect.poll(residentMiB, { timeout: 10_000, interval: 200 }).toBeLessThan(limit);
-      const read = await metric("frames_received_total");
-      console.log(`${frameCount} frames, ${read} read; resident ${before} MiB before, ${residentMiB()} MiB after`);
+    const read = await metric("frames_received_total");
+    console.log(`${frameCount} frames, ${read} read; resident ${before} MiB before, ${residentMiB()} MiB after`);
   }, 600_000);
 
   it("survives bytes that are no WebSocket frames, and no HTTP", async () => {
