@@ -88,7 +88,7 @@ test("loses no acknowledged write and repeats none, however often the leader is 
     const roles = await Promise.all(tabs.map(async (tab) => (await tab.status()).role));
     const leader = tabs[roles.indexOf("leader")] ?? first;
     const others = tabs.filter((tab) => tab !== leader);
-    const how = ends[Math.floor(Math.random() * ends.length)] ?? "crash";
+    const how = ends[round % ends.length] ?? "crash";
     // At any moment of a write: the one thing here that is left to chance.
     await new Promise((resolve) => setTimeout(resolve, Math.random() * killDelayMs));
     const before = acknowledged.size;
