@@ -69,6 +69,9 @@ interface OpenLink {
 /** The time a digest takes is at most this share of the time between two. */
 const digestShare = 1 / 20;
 
+/** However long a digest takes, agreement is looked for again after this quiet time. */
+const maxDigestDelayMs = 5_000;
+
 export const createReplicator = (options: {
   readonly database: Database;
   readonly log: ChangeLog;
@@ -144,7 +147,8 @@ export const createReplicator = (options: {
     const running = timers.get(timer);
     if (running !== undefined && timer !== "digest") return;
     running?.();
-    const delayMs = timer === "digest" ? Math.max(afterMs, digestCostMs / digestShare) : afterMs;
+    const delayMs =
+      timer === "digest" ? Math.max(afterMs, Math.min(digestCostMs / digestShare, maxDigestDelayMs)) : afterMs;
     timers.set(
       timer,
       clock.setTimer(delayMs, () => {

@@ -269,7 +269,7 @@ const read = (state: CoreState, input: Extract<Input, { type: "read" }>): Step =
     frontier: news,
     groups: stretch.groups,
   };
-  const step = readIfDue(grown, input.link, { ...next, told, sentDigest: undefined });
+  const step = readIfDue(grown, input.link, { ...next, told, sentDigest: undefined, peerDigest: undefined });
   return {
     state: step.state,
     effects: [{ type: "send", link: input.link, message }, ...step.effects, setTimer(grown, "digest")],

@@ -341,12 +341,12 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
         (link) => link.ends.includes(replica) && link.ends.includes(other) && (link.open[0] || link.open[1]),
       );
       if (other !== replica && !isLinked) connect(replica, other);
-    } else if (draw < 0.9) {
+    } else if (draw < 0.86) {
       const live = links.filter((link) => link.open[0] || link.open[1]);
       if (live.length > 0) lose(pick(live), chance(0.5) ? 0 : 1);
-    } else if (draw < 0.93) {
+    } else if (draw < 0.92) {
       await restart(replica, chance(0.5));
-    } else if (draw < 0.96) {
+    } else if (draw < 0.97) {
       replica.disk.save();
     } else if (!replica.hasTable) {
       await learnTable(replica);
