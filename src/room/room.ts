@@ -86,6 +86,8 @@ interface Peer {
   failures: number;
   linkedAtMs: number;
   cancelRetry: () => void;
+  /** No attempt of ours before, unless the peer is new: what it announces must not outrun the delay. */
+  retryAtMs: number;
 }
 
 /** Enters the room; connects in the background. */
@@ -131,8 +133,9 @@ export const joinRoom = (options: RoomOptions): Room => {
   const peerOf = (member: MemberId): Peer | undefined => [...peers.values()].find((peer) => peer.member === member);
 
   const announced = (from: MemberId, { siteId, epoch, asks }: Announcement): void => {
-    if (siteId === self.siteId) return reportClash(epoch);
+    // A clone is answered as well, so that both sides hear of it.
     if (asks) mail.announce(from, false);
+    if (siteId === self.siteId) return reportClash(epoch);
 
     let peer = peers.get(siteId);
     if (peer === undefined) {
@@ -145,6 +148,7 @@ export const joinRoom = (options: RoomOptions): Room => {
         failures: 0,
         linkedAtMs: 0,
         cancelRetry: () => {},
+        retryAtMs: 0,
       };
       peers.set(siteId, peer);
       emitter.emit("peer-join", siteId);
@@ -160,7 +164,7 @@ export const joinRoom = (options: RoomOptions): Room => {
     } else if (peer.link !== undefined) {
       void probe(peer);
     }
-    tryToLink(peer);
+    if (isAnew || clock.nowMs() >= peer.retryAtMs) tryToLink(peer);
   };
 
   const reportClash = (epoch: Epoch): void => {
@@ -271,6 +275,7 @@ export const joinRoom = (options: RoomOptions): Room => {
     peer.cancelRetry();
     if (!isInitiator(peer)) return;
     const delayMs = reconnectDelayMs(defaultRetryPolicy, peer.failures, random.unit());
+    peer.retryAtMs = clock.nowMs() + delayMs;
     peer.cancelRetry = clock.setTimer(delayMs, () => tryToLink(peer));
   };
 
