@@ -35,6 +35,38 @@ test("shows a write of one tab to the others, each telling of it once", async ({
   }
 });
 
+test("shows every tab the peers and what comes from them", async ({ newReplica }) => {
+  const alice = await newReplica();
+  const context = alice.page.context();
+  const tabs = [alice, await newReplica({ context }), await newReplica({ context })];
+  const bob = await newReplica();
+  await tabs[1]?.call("connect");
+  await bob.call("connect");
+  await expectPeers(bob, alice);
+  for (const tab of tabs) await expectPeers(tab, bob);
+
+  await bob.exec("INSERT INTO notes (id, title) VALUES ('a', 'from elsewhere')");
+
+  await expectRows(tabs, "SELECT title FROM notes", [{ title: "from elsewhere" }]);
+  for (const tab of tabs) {
+    await expect.poll(async () => (await tab.events("sync")).length).toBe(1);
+    expect(await tab.events("peer-ready")).toHaveLength(1);
+  }
+});
+
+test("leaves the others alone when a follower closes", async ({ newReplica }) => {
+  const alice = await newReplica();
+  const bob = await newReplica({ context: alice.page.context() });
+  await alice.call("connect");
+  await bob.call("connect");
+
+  await bob.call("close");
+  await alice.exec("INSERT INTO notes (id) VALUES ('a')");
+
+  expect(await alice.call("isConnected")).toBe(true);
+  await expectRows([alice], "SELECT id FROM notes", [{ id: "a" }]);
+});
+
 test("makes the next tab lead when the leader's tab is closed", async ({ newReplica }) => {
   const alice = await newReplica();
   const context = alice.page.context();
