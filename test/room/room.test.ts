@@ -370,7 +370,7 @@ describe("a peer", () => {
   });
 
   it("whose link breaks as soon as it is made is tried ever more seldom", async () => {
-    const ofAlice = world.enter(alice, { onLink: (link) => void queueMicrotask(() => link.close("MALFORMED")) });
+    const ofAlice = world.enter(alice, { onLink: (link) => queueMicrotask(() => link.close("MALFORMED")) });
     world.enter(bob);
     await ofAlice.next("peer-ready");
     for (let i = 0; i < 12; i += 1) {
