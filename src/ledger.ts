@@ -134,7 +134,10 @@ export class Ledger {
       throw new LedgerError("LEDGER_NO_SIGNALING_URL", "pass a signaling URL to connect() or as option signalingUrl");
     }
     if (secret === undefined || secret === "") {
-      throw new LedgerError("LEDGER_NO_TOKEN", "pass a token to connect() or as option token; Ledger.createToken() makes one");
+      throw new LedgerError(
+        "LEDGER_NO_TOKEN",
+        "pass a token to connect() or as option token; Ledger.createToken() makes one",
+      );
     }
     if (typeof secret !== "string") throw new LedgerError("LEDGER_OPTION_INVALID", "the token must be a string");
     return host.connect(checkSignalingUrl(signalingUrl), secret);
@@ -221,7 +224,11 @@ export class Ledger {
       });
       this.#state = { name: "open", host, opening: Promise.resolve() };
       this.#tellStatus();
-      if (host.snapshot.storage === "memory" && this.#options.storage === undefined && typeof document !== "undefined") {
+      if (
+        host.snapshot.storage === "memory" &&
+        this.#options.storage === undefined &&
+        typeof document !== "undefined"
+      ) {
         const message = "this browser offers no storage here: everything is gone when the page is closed";
         this.#emitter.emit("error", new LedgerError("LEDGER_STORAGE_VOLATILE", message));
       }

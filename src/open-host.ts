@@ -15,7 +15,12 @@ import { createLeaderHost } from "./leader-host.ts";
 import type { ResolvedOptions } from "./options.ts";
 import type { Replica, ReplicaOptions } from "./replica.ts";
 import { openReplicaInWorker } from "./replica-client.ts";
-import { createIndexedDbKeyStore, createMemoryKeyStore, createRoomKeyCache, openRoomKeys } from "./security/key-cache.ts";
+import {
+  createIndexedDbKeyStore,
+  createMemoryKeyStore,
+  createRoomKeyCache,
+  openRoomKeys,
+} from "./security/key-cache.ts";
 import { createBroadcastChannels } from "./tabs/broadcast-channels.ts";
 import { createPageLifecycle } from "./tabs/page-lifecycle.ts";
 import { openTabHost } from "./tabs/tab-host.ts";

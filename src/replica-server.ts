@@ -7,7 +7,13 @@ import type { LinkId } from "./common/ids.ts";
 import { createSilentLogger, type LogFields, type Logger } from "./common/logger.ts";
 import { createSystemRandom } from "./common/random.ts";
 import { openReplica, type Replica } from "./replica.ts";
-import type { MessageEndpoint, PageMessage, ReplicaAnswers, ReplicaRequest, WorkerMessage } from "./replica-protocol.ts";
+import type {
+  MessageEndpoint,
+  PageMessage,
+  ReplicaAnswers,
+  ReplicaRequest,
+  WorkerMessage,
+} from "./replica-protocol.ts";
 import { defaultLinkLimits, type Link, type LinkEvents } from "./transport/link.ts";
 
 type Page = MessageEndpoint<WorkerMessage, PageMessage>;
