@@ -23,7 +23,7 @@ const createWorker = (): FakeWorker => {
   const { port1: page, port2: worker } = new MessageChannel();
   const sent: WorkerMessage[] = [];
   const received: PageMessage[] = [];
-  let fail = (_: string): void => {};
+  let fail: (message: string) => void = () => {};
   let terminated = false;
   serveReplica({
     post: (message, transfer = []) => {

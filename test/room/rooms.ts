@@ -62,7 +62,7 @@ export const createWorld = (keys: RoomKeys): World => {
   let nextLink = 1;
   let nextEpoch = 1;
 
-  const enter: World["enter"] = (siteId, { through = (inner) => inner, ...options } = {}) => {
+  const enter: World["enter"] = (siteId, { through = (inner: Network): Network => inner, ...options } = {}) => {
     const attempts: ChannelAttemptOptions[] = [];
     const links: Link[] = [];
     const told: Told[] = [];

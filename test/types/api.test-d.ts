@@ -30,6 +30,16 @@ void new Ledger({ dbName: "notes", signalingUrl: "wss://example.org", token: Led
 // @ts-expect-error a misspelt option
 void new Ledger({ dbname: "notes" });
 
+void new Ledger({ storage: ["file", "memory"], acceptPeer: (peerId) => peerId.length > 0, maxLinks: 4 });
+// @ts-expect-error a storage that does not exist
+void new Ledger({ storage: "disk" });
+// @ts-expect-error a number as text
+void new Ledger({ maxLinks: "4" });
+// @ts-expect-error acceptPeer answers at once
+void new Ledger({ acceptPeer: async () => true });
+// @ts-expect-error undefined is no value of an option; leave it out
+void new Ledger({ token: undefined });
+
 // Rows are objects by default, of the type that the app names, and arrays on request.
 expectTypeOf(db.exec("SELECT 1")).resolves.toEqualTypeOf<ExecResult<Row>>();
 expectTypeOf(db.exec<Note>("SELECT * FROM notes")).resolves.toEqualTypeOf<ExecResult<Note>>();
@@ -46,6 +56,35 @@ void db.exec("SELECT :id", { id: uuidv7() });
 void db.exec("SELECT ?", [new Date()]);
 // @ts-expect-error so has undefined; pass null
 void db.exec("SELECT ?", [undefined]);
+
+// @ts-expect-error nor has an object
+void db.exec("SELECT ?", [{ id: 1 }]);
+// @ts-expect-error nor a function
+void db.exec("SELECT :id", { id: () => 1 });
+// @ts-expect-error a single value is no list
+void db.exec("SELECT ?", 1);
+// @ts-expect-error there is no such form of rows
+void db.exec("SELECT 1", [], { rowMode: "map" });
+// @ts-expect-error the statement is a text
+void db.exec(["SELECT 1"]);
+void db.query("SELECT ?", [new ArrayBuffer(1)] as const);
+const frozen: readonly string[] = Object.freeze(["a"]);
+void db.query("SELECT ?", frozen);
+
+// What is answered is not to be written to.
+void db.exec<Note>("SELECT * FROM notes").then((result) => {
+  expectTypeOf(result.columns).toEqualTypeOf<readonly string[]>();
+  expectTypeOf(result.rowsAffected).toEqualTypeOf<number>();
+  // @ts-expect-error rows are read-only
+  result.rows.push({ id: "a", title: null });
+  // @ts-expect-error and so are their number
+  result.rowsAffected = 0;
+});
+void db.query("SELECT 1 AS one").then(([row]) => {
+  expectTypeOf(row).toEqualTypeOf<Row | undefined>();
+  expectTypeOf(row?.["one"]).toEqualTypeOf<SqlValue | undefined>();
+});
+expectTypeOf<SqlValue>().toEqualTypeOf<null | number | bigint | string | Uint8Array>();
 
 // The document's synchronous getters.
 expectTypeOf(db.getNodeId()).toEqualTypeOf<SiteId>();
@@ -68,6 +107,16 @@ db.on("error", (error) => expectTypeOf(error).toEqualTypeOf<LedgerError>());
 db.on("synced", () => {});
 // @ts-expect-error connected has no arguments
 db.on("connected", (attempt: number) => attempt);
+
+// @ts-expect-error peer-join has one argument
+db.on("peer-join", (peerId: SiteId, count: number) => [peerId, count]);
+// @ts-expect-error the listener of sync is told a number first
+db.on("sync", (peerId: string) => peerId);
+// @ts-expect-error a listener is needed
+db.on("connected");
+expectTypeOf(db.connect).toEqualTypeOf<(url?: string, token?: string) => Promise<void>>();
+expectTypeOf(db.close()).toEqualTypeOf<Promise<void>>();
+expectTypeOf(Ledger.createToken()).toEqualTypeOf<string>();
 
 // Errors have codes that a switch can be exhaustive about.
 expectTypeOf(new LedgerError("LEDGER_CLOSED", "").code).toEqualTypeOf<LedgerErrorCode>();
