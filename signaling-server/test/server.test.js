@@ -2,8 +2,7 @@
 import { once } from "node:events";
 import { afterEach, describe, expect, it } from "vitest";
 import { createFakeClock } from "../../test/support/fake-clock.ts";
-import { createSignalingServer } from "../src/server.js";
-import { id, joinFrame, startServer } from "./support.js";
+import { id, joinFrame, startServer, upgradeRequest } from "./support.js";
 
 const [room, otherRoom, alice, bob, carol] = [id(1), id(2), id(10), id(11), id(12)];
 
@@ -200,62 +199,3 @@ describe("over HTTP", () => {
     await once(raw, "close");
   });
 });
-
-describe("shutdown", () => {
-  it("says 1001 to everyone and resolves once they are gone", async () => {
-    const { server, join } = await start();
-    const clients = await Promise.all([join(room, alice), join(room, bob)]);
-
-    await server.close();
-
-    for (const client of clients) expect(await client.closed).toMatchObject({ code: 1001 });
-    expect(clients.flatMap(({ frames }) => frames.filter(({ type }) => type === "error"))).toEqual([]);
-  });
-
-  it("does not wait longer than a second for those who do not answer", async () => {
-    const clock = createFakeClock();
-    const { server, port, dial } = await start({ clock });
-    const [half, idle] = [await dial(), await dial()];
-    half.write(upgradeRequest(port));
-    await once(half, "data");
-    const ended = Promise.all([once(half, "close"), once(idle, "close")]);
-
-    const closing = server.close();
-    await clock.advance(1_000);
-
-    await closing;
-    await ended;
-    expect(server.socketCount).toBe(0);
-  });
-
-  it("is the same promise twice, and harmless before listening", async () => {
-    const server = createSignalingServer();
-
-    expect(server.close()).toBe(server.close());
-    await server.close();
-    expect(server.port).toBe(0);
-  });
-
-  it("reports a port that is taken", async () => {
-    const { port } = await start();
-    const second = createSignalingServer();
-
-    await expect(second.listen({ port })).rejects.toMatchObject({ code: "EADDRINUSE" });
-  });
-});
-
-/**
- * @param {number} port
- * @param {string} [path]
- */
-const upgradeRequest = (port, path = "/") =>
-  [
-    `GET ${path} HTTP/1.1`,
-    `Host: 127.0.0.1:${port}`,
-    "Connection: Upgrade",
-    "Upgrade: websocket",
-    "Sec-WebSocket-Version: 13",
-    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
-    "",
-    "",
-  ].join("\r\n");

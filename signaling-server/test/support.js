@@ -158,3 +158,19 @@ export const createClient = (socket) => {
       }),
   };
 };
+
+/**
+ * @param {number} port
+ * @param {string} [path]
+ */
+export const upgradeRequest = (port, path = "/") =>
+  [
+    `GET ${path} HTTP/1.1`,
+    `Host: 127.0.0.1:${port}`,
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+    "",
+    "",
+  ].join("\r\n");
