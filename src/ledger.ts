@@ -52,7 +52,7 @@ export class Ledger {
   }
 
   /**
-   * Opens the database; works offline. Calling it again answers the same promise; after a failure it tries anew.
+   * Opens the database; works offline. Calling it again opens nothing new; after a failure it tries anew.
    * @throws LedgerError LEDGER_STORAGE_UNAVAILABLE, LEDGER_STORAGE_BUSY, LEDGER_QUOTA_EXCEEDED, LEDGER_ENGINE_CRASHED,
    *   LEDGER_CLOSED
    */

@@ -60,6 +60,14 @@ export const openReplicaInWorker = async (
     }) as Promise<ReplicaAnswers[R["type"]]>;
   };
 
+  /** The worker answers nothing any more. */
+  const fail = (error: LedgerError): void => {
+    failure = error;
+    for (const { reject } of waiting.values()) reject(error);
+    waiting.clear();
+    for (const { link } of [...links.values()]) link.close("FAILED");
+  };
+
   const settle = (id: number, newVersion: number, how: (entry: Waiting) => void): void => {
     version = newVersion;
     const entry = waiting.get(id);
@@ -103,11 +111,9 @@ export const openReplicaInWorker = async (
   });
 
   worker.onFailure((text) => {
-    failure = new LedgerError("LEDGER_ENGINE_UNAVAILABLE", `the database worker failed: ${text}`);
-    for (const { reject } of waiting.values()) reject(failure);
-    waiting.clear();
-    for (const { link } of links.values()) link.close("FAILED");
-    if (closing === undefined) emitter.emit("error", failure);
+    const error = new LedgerError("LEDGER_ENGINE_UNAVAILABLE", `the database worker failed: ${text}`);
+    fail(error);
+    if (closing === undefined) emitter.emit("error", error);
   });
 
   const identity = await request({ type: "open", options, logs: logger !== undefined }).catch((error: unknown) => {
@@ -126,6 +132,7 @@ export const openReplicaInWorker = async (
     exec: (body) => request({ type: "exec", request: body }),
     enableSync: (table) => request({ type: "enable-sync", table }),
     attach: (link) => {
+      if (failure !== undefined) return link.close("FAILED");
       const attached: Attached = { link, unconsumed: [], untakenBytes: 0 };
       links.set(link.id, attached);
       const disposer = createDisposer((error) => logger?.error("release failed", { error: String(error) }));
@@ -155,7 +162,10 @@ export const openReplicaInWorker = async (
     close: () => {
       closing ??= request({ type: "close" })
         .catch(() => undefined) // The worker is gone already, which is what was asked for.
-        .then(() => worker.terminate());
+        .then(() => {
+          worker.terminate();
+          fail(new LedgerError("LEDGER_CLOSED", "the database was closed; open a new one"));
+        });
       return closing;
     },
   };

@@ -110,12 +110,22 @@ export const createReplicator = (options: {
       for (let next = inputs.shift(); next !== undefined; next = inputs.shift()) {
         const result = step(state, next);
         state = result.state;
-        for (const effect of result.effects) carryOut(effect);
+        for (const effect of result.effects) carryOutSafely(effect);
       }
     } finally {
       stepping = false;
     }
     emitter.emit("progress");
+  };
+
+  /** An order that fails ends the link it is for; the others go on. */
+  const carryOutSafely = (effect: Effect): void => {
+    try {
+      carryOut(effect);
+    } catch (error) {
+      if ("link" in effect) fail(effect.link, error);
+      else reportError(error);
+    }
   };
 
   const carryOut = (effect: Effect): void => {

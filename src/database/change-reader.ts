@@ -200,14 +200,15 @@ export const readStretch = async (
   return { groups: groups.filter((group) => group.changes.length > 0), to, complete: to >= newest, unsendable };
 };
 
-/** Every change there is, for `visit`; in no particular order. */
+/** Every change that a peer would take, for `visit`; in no particular order. */
 export const visitAllChanges = async (connection: Connection, visit: (change: Change) => void): Promise<void> => {
   const statement = await connection.prepare(`SELECT ${changeColumns} FROM crsql_changes`);
   try {
     for (;;) {
       const stepped = statement.step();
       if (!(typeof stepped === "boolean" ? stepped : await stepped)) break;
-      visit(changeOf(statement));
+      const change = changeOf(statement);
+      if (isSendable(change)) visit(change);
     }
   } finally {
     await statement.reset();

@@ -97,6 +97,7 @@ export const joinRoom = (options: RoomOptions): Room => {
   let closed = false;
   let hasJoined = false;
   let clashReported = false;
+  let isMakingPlace = false;
   const emitter = createEmitter<RoomEvents>((error) => logger.error("a room listener threw", { error: String(error) }));
   const signaling = network.join(options.url, keys.roomId);
   const mail = createRoomMail({ signaling, keys, self, random, logger });
@@ -128,6 +129,7 @@ export const joinRoom = (options: RoomOptions): Room => {
     // Not wanted or no place: both may change.
     peer.failures += 1;
     retryLater(peer);
+    givePlace(peer);
   });
 
   const peerOf = (member: MemberId): Peer | undefined => [...peers.values()].find((peer) => peer.member === member);
@@ -197,9 +199,16 @@ export const joinRoom = (options: RoomOptions): Room => {
     if (openCount() < maxLinks) return true;
     const near = neighbours();
     if (!near.has(peer.siteId)) return false;
-    const spare = [...peers.values()].find((other) => other.link !== undefined && !near.has(other.siteId));
-    spare?.link?.close("NO_PLACE");
-    return true;
+    const spares = [...peers.values()].filter((other) => other !== peer && !near.has(other.siteId));
+    const spare =
+      spares.find((other) => other.attempt !== undefined) ?? spares.find((other) => other.link !== undefined);
+    if (spare === undefined) return false;
+    isMakingPlace = true;
+    dropAttempt(spare);
+    spare.link?.close("NO_PLACE");
+    isMakingPlace = false;
+    retryLater(spare);
+    return openCount() < maxLinks;
   };
 
   const isAccepted = (peer: Peer): boolean => {
@@ -269,6 +278,7 @@ export const joinRoom = (options: RoomOptions): Room => {
     if (failure.reason === "unavailable") return;
     peer.failures += 1;
     retryLater(peer);
+    givePlace(peer);
   };
 
   const retryLater = (peer: Peer): void => {
@@ -294,7 +304,12 @@ export const joinRoom = (options: RoomOptions): Room => {
       if (signaling.connected && !isInitiator(peer)) mail.announce(peer.member, false);
       retryLater(peer);
     }
-    // A place has become free for others.
+    givePlace(peer);
+  };
+
+  /** A place has become free for others than `peer`; not while it is being made for one of them. */
+  const givePlace = (peer: Peer): void => {
+    if (isMakingPlace) return;
     for (const other of peers.values()) if (other !== peer) tryToLink(other);
   };
 

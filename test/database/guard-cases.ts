@@ -7,11 +7,11 @@ import { openWithNotes, rowsOf, type DatabaseCase } from "./database-case.ts";
 const refusals: readonly (readonly [LedgerErrorCode, RegExp, readonly string[]])[] = [
   [
     "LEDGER_STATEMENT_REFUSED",
-    /several statements in one exec\(\) run in one transaction/,
+    /put the statements into one exec\(\)/,
     ["begin", "BEGIN IMMEDIATE", "commit", "end", "rollback", "savepoint s", "release s", "/* x */ begin"],
   ],
   ["LEDGER_STATEMENT_REFUSED", /second Ledger/, ["attach ':memory:' as other", "detach main"]],
-  ["LEDGER_STATEMENT_REFUSED", /export/, ["vacuum into 'copy.db'", "vacuum main /* */ into 'copy.db'"]],
+  ["LEDGER_STATEMENT_REFUSED", /query\(\)/, ["vacuum into 'copy.db'", "vacuum main /* */ into 'copy.db'"]],
   [
     "LEDGER_STATEMENT_REFUSED",
     /PRAGMA/,

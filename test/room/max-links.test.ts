@@ -6,7 +6,7 @@
  */
 import { expect, test } from "vitest";
 import { deriveRoomKeys } from "../../src/security/derive-room-keys.ts";
-import { alice, bob, carol, createWorld, dave } from "../../test/room/rooms.ts";
+import { alice, bob, carol, createWorld, dave } from "../room/rooms.ts";
 
 test("a member of four that may have two links has no third", async () => {
   const world = createWorld(await deriveRoomKeys("AAECAwQFBgcICQoLDA0ODw"));

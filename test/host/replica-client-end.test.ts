@@ -10,7 +10,7 @@ import { openReplicaInWorker } from "../../src/replica-client.ts";
 import type { WorkerMessage } from "../../src/replica-protocol.ts";
 import { createLink } from "../../src/transport/channel-link.ts";
 import { createMemoryNetwork } from "../../src/transport/memory-network.ts";
-import { createFakeClock } from "../../test/support/fake-clock.ts";
+import { createFakeClock } from "../support/fake-clock.ts";
 
 const open = async () => {
   let tell = (_: WorkerMessage): void => {};

@@ -4,7 +4,7 @@
  * isSendable() refuses.
  */
 import { afterEach, expect, test } from "vitest";
-import { closeLogs, openLog, send } from "../../test/change-log/logs.ts";
+import { closeLogs, openLog, send } from "../change-log/logs.ts";
 
 afterEach(closeLogs);
 
