@@ -15,7 +15,10 @@ export interface LedgerOptions {
   readonly signalingUrl?: string;
   /** The room's secret. Whoever holds it is a full member. Make one with `Ledger.createToken()`. No default. */
   readonly token?: string;
-  /** STUN and TURN servers, handed to WebRTC exactly as given. Default: none, which links peers of one network only. */
+  /**
+   * STUN and TURN servers, handed to WebRTC exactly as given. Default: those that the signaling server hands out, which are
+   * none unless its operator set them up; without any, only peers that reach each other directly are linked.
+   */
   readonly iceServers?: readonly RTCIceServer[];
   /**
    * Where the database lives: one rung, or several to try in order.
@@ -48,7 +51,6 @@ export interface LedgerOptions {
 /** Defaults of the options that have a plain one. */
 export const optionDefaults = {
   dbName: "ledger-default",
-  iceServers: [] as readonly RTCIceServer[],
   directory: ".ledger",
   maxLinks: 8,
   linkTimeoutMs: 15_000,
@@ -57,7 +59,6 @@ export const optionDefaults = {
 
 export interface ResolvedOptions extends LedgerOptions {
   readonly dbName: string;
-  readonly iceServers: readonly RTCIceServer[];
   readonly directory: string;
   readonly acceptPeer: (peerId: SiteId) => boolean;
   readonly maxLinks: number;
@@ -137,7 +138,6 @@ export const resolveOptions = (options: LedgerOptions, inBrowser: boolean): Reso
   return {
     ...options,
     dbName: options.dbName ?? optionDefaults.dbName,
-    iceServers: options.iceServers ?? optionDefaults.iceServers,
     directory: options.directory ?? optionDefaults.directory,
     acceptPeer: options.acceptPeer ?? (() => true),
     maxLinks: integerBetween("maxLinks", options.maxLinks ?? optionDefaults.maxLinks, 2, 32),

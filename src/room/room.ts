@@ -20,6 +20,7 @@ import type { Network } from "../network.ts";
 import type { RoomKeys } from "../security/room-keys.ts";
 import { createConnectionId, type ConnectionId } from "../security/sealed-envelope.ts";
 import { defaultRetryPolicy, reconnectDelayMs } from "../signaling/retry-policy.ts";
+import type { SuggestedIceServer } from "../signaling/signaling.ts";
 import type { Route } from "../transport/channel.ts";
 import type { Link } from "../transport/link.ts";
 import { startLinkAttempt, type AttemptFailure, type LinkAttempt } from "./link-attempt.ts";
@@ -66,7 +67,8 @@ export interface RoomOptions {
   readonly network: Network;
   readonly acceptPeer: (peer: SiteId) => boolean;
   readonly maxLinks: number;
-  readonly iceServers: readonly RTCIceServer[];
+  /** Undefined: those that the meeting point suggests. */
+  readonly iceServers?: readonly RTCIceServer[] | undefined;
   readonly linkTimeoutMs: number;
   readonly nextLinkId: () => LinkId;
   readonly onLink: (link: Link) => void;
@@ -98,6 +100,7 @@ export const joinRoom = (options: RoomOptions): Room => {
   let hasJoined = false;
   let clashReported = false;
   let isMakingPlace = false;
+  let suggestedIceServers: readonly RTCIceServer[] = [];
   const emitter = createEmitter<RoomEvents>((error) => logger.error("a room listener threw", { error: String(error) }));
   const signaling = network.join(options.url, keys.roomId);
   const mail = createRoomMail({ signaling, keys, self, random, logger });
@@ -105,7 +108,13 @@ export const joinRoom = (options: RoomOptions): Room => {
   const isInitiator = (peer: Peer): boolean => self.siteId < peer.siteId;
   const openCount = (): number => [...peers.values()].filter((peer) => peer.link ?? peer.attempt).length;
 
-  signaling.on("joined", (_, members) => {
+  /** For attempts from now on; links that stand keep theirs. */
+  const suggest = (servers: readonly SuggestedIceServer[]): void => {
+    suggestedIceServers = servers.map(({ urls, ...credentials }) => ({ urls: [...urls], ...credentials }));
+  };
+  signaling.on("ice-servers", suggest);
+  signaling.on("joined", (_, members, iceServers = []) => {
+    suggest(iceServers);
     const again = hasJoined;
     hasJoined = true;
     emitter.emit("joined", again);
@@ -231,6 +240,7 @@ export const joinRoom = (options: RoomOptions): Room => {
       role,
       peerId: peer.siteId,
       linkId: options.nextLinkId(),
+      iceServers: options.iceServers ?? suggestedIceServers,
       timeoutMs: options.linkTimeoutMs,
       onSignal: (description) => {
         if (peer.attempt === attempt && peer.member !== undefined) mail.signal(peer.member, conn, description);
