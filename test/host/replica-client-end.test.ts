@@ -13,8 +13,8 @@ import { createMemoryNetwork } from "../../src/transport/memory-network.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 
 const open = async () => {
-  let tell = (_: WorkerMessage): void => {};
-  let fail = (_: string): void => {};
+  let tell: (message: WorkerMessage) => void = () => {};
+  let fail: (text: string) => void = () => {};
   const replica = await openReplicaInWorker(
     {
       post: (message) => {
