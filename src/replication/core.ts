@@ -22,67 +22,20 @@
  */
 
 import type { LinkId } from "../common/ids.ts";
+import { compareDigests, digested, elapsedDigest } from "./core-digest.ts";
+import { forEachStreaming, fromTheBeginning, readIfDue, setTimer, unchanged, withLink } from "./core-links.ts";
 import type {
   CoreState,
   DisconnectCode,
   Effect,
   GreetingLink,
   Input,
-  LinkState,
   Step,
   StreamingLink,
   TimerName,
 } from "./core-state.ts";
-import { digestsAgree } from "./digest.ts";
 import { covers, emptyFrontier, frontierSince, mergeFrontiers, type Frontier } from "./frontier.ts";
 import type { Changes, Hello } from "./message.ts";
-
-const withLink = (state: CoreState, id: LinkId, link: LinkState): CoreState => ({
-  ...state,
-  links: new Map(state.links).set(id, link),
-});
-
-const unchanged = (state: CoreState): Step => ({ state, effects: [] });
-
-/** Applies `change` to every streaming link and collects the effects. */
-const forEachStreaming = (
-  state: CoreState,
-  change: (state: CoreState, id: LinkId, link: StreamingLink) => Step,
-): Step => {
-  const effects: Effect[] = [];
-  let current = state;
-  for (const [id, link] of state.links) {
-    if (link.phase !== "streaming") continue;
-    const step = change(current, id, link);
-    current = step.state;
-    effects.push(...step.effects);
-  }
-  return { state: current, effects };
-};
-
-/** Starts a read when one is due and allowed (invariant 4). */
-const readIfDue = (state: CoreState, id: LinkId, link: StreamingLink): Step => {
-  if (!link.behind || link.reading || link.congested) return { state: withLink(state, id, link), effects: [] };
-  return {
-    state: withLink(state, id, { ...link, reading: true, behind: false }),
-    effects: [
-      {
-        type: "read-changes",
-        link: id,
-        pass: link.pass,
-        after: link.position,
-        quarantineAfter: link.quarantinePosition,
-        known: link.repair === "running" ? emptyFrontier : link.held,
-      },
-    ],
-  };
-};
-
-const setTimer = (state: CoreState, timer: TimerName): Effect => ({
-  type: "set-timer",
-  timer,
-  afterMs: state.delays[`${timer}DelayMs`],
-});
 
 /** The frontier moved or may have: digests are stale, and a quiet time starts anew. */
 const moved = (state: CoreState, frontier: Frontier): CoreState => ({
@@ -176,38 +129,6 @@ const receivedChanges = (state: CoreState, id: LinkId, link: StreamingLink, chan
       },
     ],
   };
-};
-
-/** Whether both ends of the link say that they hold the same, and nothing is on its way that no frontier speaks of. */
-const isIdleWith = (state: CoreState, link: LinkState): link is StreamingLink =>
-  link.phase === "streaming" &&
-  !link.reading &&
-  !link.behind &&
-  covers(link.held, state.frontier) &&
-  covers(state.frontier, link.held) &&
-  ![...state.links.values()].some((other) => other.phase === "streaming" && other.partial);
-
-/** The link with the whole log before it again. */
-const fromTheBeginning = (link: StreamingLink): StreamingLink => ({
-  ...link,
-  position: 0,
-  quarantinePosition: 0,
-  pass: link.pass + 1,
-  behind: true,
-  peerDigest: undefined,
-  sentDigest: undefined,
-});
-
-/** Compares when both digests of one frontier are there; reports, and offers everything once more when they differ. */
-const compareDigests = (state: CoreState, id: LinkId, link: StreamingLink): Step => {
-  if (state.digest === undefined || link.peerDigest === undefined || !isIdleWith(state, link)) {
-    return { state: withLink(state, id, link), effects: [] };
-  }
-  const agrees = digestsAgree(state.digest, link.peerDigest);
-  const report: Effect = { type: "report-digest", peer: link.peer, agrees };
-  if (agrees || link.repair !== "none") return { state: withLink(state, id, link), effects: [report] };
-  const step = readIfDue(state, id, { ...fromTheBeginning(link), repair: "running" });
-  return { state: step.state, effects: [report, ...step.effects] };
 };
 
 const received = (state: CoreState, input: Extract<Input, { type: "received" }>): Step => {
@@ -327,27 +248,6 @@ const elapsedProgress = (state: CoreState): Step =>
       effects: [{ type: "send", link: id, message: { type: "progress", frontier: news } }],
     };
   });
-
-const elapsedDigest = (state: CoreState): Step => {
-  const asked = [...state.links.values()].some((link) => isIdleWith(state, link) && link.sentDigest === undefined);
-  if (!asked) return unchanged(state);
-  if (state.digest === undefined) return { state, effects: [{ type: "read-digest" }] };
-  return digested(state, { type: "digested", frontier: state.frontier, tables: state.digest });
-};
-
-const digested = (state: CoreState, input: Extract<Input, { type: "digested" }>): Step => {
-  // Of a moment that has passed: another quiet time will bring a newer one.
-  if (!covers(input.frontier, state.frontier) || !covers(state.frontier, input.frontier)) return unchanged(state);
-  return forEachStreaming({ ...state, digest: input.tables }, (current, id, link) => {
-    if (!isIdleWith(current, link)) return unchanged(current);
-    const send: Effect[] =
-      link.sentDigest === undefined
-        ? [{ type: "send", link: id, message: { type: "digest", tables: input.tables } }]
-        : [];
-    const step = compareDigests(current, id, { ...link, sentDigest: input.tables });
-    return { state: step.state, effects: [...send, ...step.effects] };
-  });
-};
 
 const elapsed = (state: CoreState, timer: TimerName): Step => {
   switch (timer) {

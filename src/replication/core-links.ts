@@ -1,0 +1,63 @@
+/** What the rules of the core have in common: changing one link's state, and starting what is due for it. */
+
+import type { LinkId } from "../common/ids.ts";
+import type { CoreState, Effect, LinkState, Step, StreamingLink, TimerName } from "./core-state.ts";
+import { emptyFrontier } from "./frontier.ts";
+
+export const withLink = (state: CoreState, id: LinkId, link: LinkState): CoreState => ({
+  ...state,
+  links: new Map(state.links).set(id, link),
+});
+
+export const unchanged = (state: CoreState): Step => ({ state, effects: [] });
+
+/** Applies `change` to every streaming link and collects the effects. */
+export const forEachStreaming = (
+  state: CoreState,
+  change: (state: CoreState, id: LinkId, link: StreamingLink) => Step,
+): Step => {
+  const effects: Effect[] = [];
+  let current = state;
+  for (const [id, link] of state.links) {
+    if (link.phase !== "streaming") continue;
+    const step = change(current, id, link);
+    current = step.state;
+    effects.push(...step.effects);
+  }
+  return { state: current, effects };
+};
+
+/** Starts a read when one is due and allowed (invariant 4). */
+export const readIfDue = (state: CoreState, id: LinkId, link: StreamingLink): Step => {
+  if (!link.behind || link.reading || link.congested) return { state: withLink(state, id, link), effects: [] };
+  return {
+    state: withLink(state, id, { ...link, reading: true, behind: false }),
+    effects: [
+      {
+        type: "read-changes",
+        link: id,
+        pass: link.pass,
+        after: link.position,
+        quarantineAfter: link.quarantinePosition,
+        known: link.repair === "running" ? emptyFrontier : link.held,
+      },
+    ],
+  };
+};
+
+export const setTimer = (state: CoreState, timer: TimerName): Effect => ({
+  type: "set-timer",
+  timer,
+  afterMs: state.delays[`${timer}DelayMs`],
+});
+
+/** The link with the whole log before it again. */
+export const fromTheBeginning = (link: StreamingLink): StreamingLink => ({
+  ...link,
+  position: 0,
+  quarantinePosition: 0,
+  pass: link.pass + 1,
+  behind: true,
+  peerDigest: undefined,
+  sentDigest: undefined,
+});
