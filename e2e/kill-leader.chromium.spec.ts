@@ -5,7 +5,7 @@
 
 import { expect, test, type NewReplica, type Replica } from "./support/test.ts";
 
-const rounds = Number(process.env["LEDGER_KILL_ROUNDS"] ?? 5);
+const rounds = Number(process.env["LEDGER_KILL_ROUNDS"] ?? 3);
 const killDelayMs = 200;
 
 /** How a leading tab is ended. */
