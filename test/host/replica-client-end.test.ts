@@ -19,7 +19,9 @@ const open = async () => {
     {
       post: (message) => {
         if (message.type !== "request" || message.request.type === "exec") return;
-        queueMicrotask(() => tell({ type: "answer", id: message.id, version: 0, value: { siteId: "", epoch: "", storage: "memory" } }));
+        queueMicrotask(() =>
+          tell({ type: "answer", id: message.id, version: 0, value: { siteId: "", epoch: "", storage: "memory" } }),
+        );
       },
       onMessage: (listener) => (tell = listener),
       onFailure: (listener) => (fail = listener),
