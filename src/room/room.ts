@@ -320,7 +320,8 @@ export const joinRoom = (options: RoomOptions): Room => {
   /** A place has become free for others than `peer`; not while it is being made for one of them. */
   const givePlace = (peer: Peer): void => {
     if (isMakingPlace) return;
-    for (const other of peers.values()) if (other !== peer) tryToLink(other);
+    // Who was turned down or out of reach a moment ago waits: two such peers would be tried in turn for ever.
+    for (const other of peers.values()) if (other !== peer && clock.nowMs() >= other.retryAtMs) tryToLink(other);
   };
 
   const dropAttempt = (peer: Peer): void => {
