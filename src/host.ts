@@ -6,7 +6,8 @@
 import type { LedgerEvents, LedgerStatus } from "./api.ts";
 import type { Unsubscribe } from "./common/emitter.ts";
 import type { SiteId } from "./common/ids.ts";
-import type { ExecRequest, ExecResult, StorageKind } from "./database/database.ts";
+import type { StorageKind } from "./database/database.ts";
+import type { AnswerTo, ReplicaCall } from "./replica-call.ts";
 
 /** A public event and its arguments, as one value that can be posted. `error` carries a LedgerError. */
 export type HostEvent = {
@@ -24,8 +25,7 @@ export interface HostSnapshot extends Omit<LedgerStatus, "state"> {
 export interface Host {
   /** As of the newest answer or event. A new object whenever something in it changed. */
   readonly snapshot: HostSnapshot;
-  exec(request: ExecRequest): Promise<ExecResult>;
-  enableSync(table: string): Promise<void>;
+  call<C extends ReplicaCall>(call: C): Promise<AnswerTo<C>>;
   /** Resolves once the room is joined. See Ledger.connect for what it rejects with. */
   connect(url: string, token: string): Promise<void>;
   disconnect(): Promise<void>;

@@ -165,14 +165,10 @@ export const createLeaderHost = ({
       refresh();
       return snapshot;
     },
-    exec: async (request) => {
-      const result = await replica.exec(request);
+    call: async (call) => {
+      const answer = await replica.call(call);
       refresh();
-      return result;
-    },
-    enableSync: async (table) => {
-      await replica.enableSync(table);
-      refresh();
+      return answer;
     },
     connect: (url, token) => {
       leave();

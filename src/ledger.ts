@@ -94,7 +94,7 @@ export class Ledger {
       ...(params === undefined ? {} : { params }),
       ...(options.rowMode === undefined ? {} : { rowMode: options.rowMode }),
     };
-    return host.exec(request);
+    return host.call({ type: "exec", request });
   }
 
   /** The rows of a query. Throws as {@link exec} does. */
@@ -114,7 +114,7 @@ export class Ledger {
    * @throws LedgerError LEDGER_TABLE_NOT_FOUND and the other LEDGER_TABLE_* codes, each with the remedy
    */
   async enableSync(table: string): Promise<void> {
-    return this.#host("enableSync").enableSync(table);
+    await this.#host("enableSync").call({ type: "enable-sync", table });
   }
 
   /**

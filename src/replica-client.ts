@@ -5,12 +5,13 @@ import { createEmitter } from "./common/emitter.ts";
 import { errorFromWire, LedgerError } from "./common/errors.ts";
 import type { LinkId } from "./common/ids.ts";
 import type { Logger } from "./common/logger.ts";
+import type { AnswerTo, ReplicaCall } from "./replica-call.ts";
 import type { Replica, ReplicaEvents, ReplicaOptions } from "./replica.ts";
 import type {
   MessageEndpoint,
   PageMessage,
-  ReplicaAnswers,
   ReplicaRequest,
+  RequestAnswers,
   WorkerMessage,
 } from "./replica-protocol.ts";
 import type { Link } from "./transport/link.ts";
@@ -50,14 +51,14 @@ export const openReplicaInWorker = async (
   let failure: LedgerError | undefined;
   let closing: Promise<void> | undefined;
 
-  const request = <R extends ReplicaRequest>(body: R): Promise<ReplicaAnswers[R["type"]]> => {
+  const request = <R extends ReplicaRequest>(body: R): Promise<RequestAnswers[R["type"]]> => {
     if (failure !== undefined) return Promise.reject(failure);
     const id = nextId;
     nextId += 1;
     return new Promise<unknown>((resolve, reject) => {
       waiting.set(id, { resolve, reject });
       worker.post({ type: "request", id, request: body });
-    }) as Promise<ReplicaAnswers[R["type"]]>;
+    }) as Promise<RequestAnswers[R["type"]]>;
   };
 
   /** The worker answers nothing any more. */
@@ -129,8 +130,7 @@ export const openReplicaInWorker = async (
     get progress() {
       return progress;
     },
-    exec: (body) => request({ type: "exec", request: body }),
-    enableSync: (table) => request({ type: "enable-sync", table }),
+    call: <C extends ReplicaCall>(call: C) => request({ type: "call", call }) as Promise<AnswerTo<C>>,
     attach: (link) => {
       if (failure !== undefined) return link.close("FAILED");
       const attached: Attached = { link, unconsumed: [], untakenBytes: 0 };

@@ -2,7 +2,8 @@
 
 import type { WireError } from "./common/errors.ts";
 import type { LinkId, SiteId } from "./common/ids.ts";
-import type { Commit, ExecRequest, ExecResult } from "./database/database.ts";
+import type { Commit } from "./database/database.ts";
+import type { ReplicaCall } from "./replica-call.ts";
 import type { ReplicaIdentity, ReplicaOptions } from "./replica.ts";
 import type { PeerProgress } from "./replicator.ts";
 import type { Route } from "./transport/channel.ts";
@@ -11,15 +12,14 @@ import type { LinkPeer } from "./transport/link.ts";
 /** Of the page, answered by one `answer` of the same `id`. */
 export type ReplicaRequest =
   | { readonly type: "open"; readonly options: ReplicaOptions; readonly logs: boolean }
-  | { readonly type: "exec"; readonly request: ExecRequest }
-  | { readonly type: "enable-sync"; readonly table: string }
+  | { readonly type: "call"; readonly call: ReplicaCall }
   | { readonly type: "close" };
 
 /** What a request is answered with. */
-export interface ReplicaAnswers {
+export interface RequestAnswers {
   readonly open: ReplicaIdentity;
-  readonly exec: ExecResult;
-  readonly "enable-sync": undefined;
+  /** As the call's type says. */
+  readonly call: unknown;
   readonly close: undefined;
 }
 

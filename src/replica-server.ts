@@ -10,8 +10,8 @@ import { openReplica, type Replica } from "./replica.ts";
 import type {
   MessageEndpoint,
   PageMessage,
-  ReplicaAnswers,
   ReplicaRequest,
+  RequestAnswers,
   WorkerMessage,
 } from "./replica-protocol.ts";
 import { defaultLinkLimits, type Link, type LinkEvents } from "./transport/link.ts";
@@ -89,7 +89,7 @@ export const serveReplica = (page: Page): void => {
   let version = 0;
   const links = new Map<LinkId, PageLink>();
 
-  const open = async (request: Extract<ReplicaRequest, { type: "open" }>): Promise<ReplicaAnswers["open"]> => {
+  const open = async (request: Extract<ReplicaRequest, { type: "open" }>): Promise<RequestAnswers["open"]> => {
     replica ??= openReplica(request.options, {
       clock: createSystemClock(),
       random: createSystemRandom(),
@@ -120,10 +120,8 @@ export const serveReplica = (page: Page): void => {
     switch (request.type) {
       case "open":
         return open(request);
-      case "exec":
-        return (await opened()).exec(request.request);
-      case "enable-sync":
-        return (await opened()).enableSync(request.table);
+      case "call":
+        return (await opened()).call(request.call);
       case "close":
         await (await replica?.catch(() => undefined))?.close();
         return undefined;

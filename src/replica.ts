@@ -10,8 +10,9 @@ import { bytesToHex, type Epoch, type SiteId } from "./common/ids.ts";
 import type { Logger } from "./common/logger.ts";
 import type { Random } from "./common/random.ts";
 import { openChangeLog } from "./database/change-log.ts";
-import type { Commit, DatabaseOptions, ExecRequest, ExecResult, StorageKind } from "./database/database.ts";
+import type { Commit, DatabaseOptions, StorageKind } from "./database/database.ts";
 import { openDatabase } from "./database/open-database.ts";
+import { answerCall, type AnswerTo, type ReplicaCall } from "./replica-call.ts";
 import { defaultDelays } from "./replication/core-state.ts";
 import { createReplicator, type PeerProgress } from "./replicator.ts";
 import type { Link } from "./transport/link.ts";
@@ -35,8 +36,7 @@ export interface Replica extends ReplicaIdentity {
   /** `crsql_db_version()` as of the newest answer or event. */
   readonly version: number;
   readonly progress: readonly PeerProgress[];
-  exec(request: ExecRequest): Promise<ExecResult>;
-  enableSync(table: string): Promise<void>;
+  call<C extends ReplicaCall>(call: C): Promise<AnswerTo<C>>;
   /** Replicates over `link` until either ends. */
   attach(link: Link): void;
   on<K extends keyof ReplicaEvents>(event: K, listener: (...args: ReplicaEvents[K]) => void): Unsubscribe;
@@ -85,8 +85,7 @@ export const openReplica = async (
     get progress() {
       return replicator.progress();
     },
-    exec: (request) => database.exec(request),
-    enableSync: (table) => database.enableSync(table),
+    call: (call) => answerCall(database, call),
     attach: (link) => replicator.attach(link),
     on: emitter.on,
     close: () => {

@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from "vitest";
 import type { Replica } from "../src/replica.ts";
 import { changesOf, connect, notesTable, openMemoryReplica, rowsOf, settled } from "./support/replicas.ts";
+import { enableSyncOn, execOn } from "./support/calls.ts";
 
 const open: Replica[] = [];
 
@@ -17,7 +18,7 @@ afterEach(async () => {
 });
 
 const write = (replica: Replica, id: string, title: string): Promise<unknown> =>
-  replica.exec({ sql: "INSERT INTO notes (id, title) VALUES (?, ?)", params: [id, title] });
+  execOn(replica, { sql: "INSERT INTO notes (id, title) VALUES (?, ?)", params: [id, title] });
 
 test("brings rows of both sides to the other", async () => {
   const [alice, bob] = (await replicas(2)) as [Replica, Replica];
@@ -50,8 +51,8 @@ test("keeps one value when both sides edit one cell", async () => {
   await write(alice, "a", "start");
   await Promise.all([settled(alice, bob), settled(bob, alice)]);
   first.drop();
-  await alice.exec({ sql: "UPDATE notes SET title = 'Alice was here', stars = 1700000000001 WHERE id = 'a'" });
-  await bob.exec({ sql: "UPDATE notes SET title = 'Bob was here', stars = 1700000000002 WHERE id = 'a'" });
+  await execOn(alice, { sql: "UPDATE notes SET title = 'Alice was here', stars = 1700000000001 WHERE id = 'a'" });
+  await execOn(bob, { sql: "UPDATE notes SET title = 'Bob was here', stars = 1700000000002 WHERE id = 'a'" });
 
   connect(alice, bob);
   await Promise.all([settled(alice, bob), settled(bob, alice)]);
@@ -73,7 +74,7 @@ test("applies a transaction of many rows whole", async () => {
     });
   });
 
-  await alice.exec({
+  await execOn(alice, {
     sql: `WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 20000)
           INSERT INTO notes (id, title, body) SELECT 'row-' || n, hex(randomblob(10)), hex(randomblob(60)) FROM c`,
   });
@@ -92,9 +93,9 @@ test("keeps rows of a table it does not know and applies them once it does", asy
 
   await new Promise((resolve) => carol.on("sync", resolve));
   expect(await rowsOf(carol)).toMatchObject([{ id: "a", title: "early" }]);
-  await bob.exec({ sql: notesTable });
+  await execOn(bob, { sql: notesTable });
   const applied = new Promise((resolve) => bob.on("commit", resolve));
-  await bob.enableSync("notes");
+  await enableSyncOn(bob, "notes");
   await applied;
 
   expect(await rowsOf(bob)).toEqual(await rowsOf(alice));
@@ -121,7 +122,7 @@ test("keeps a row that no peer would take and sends the rest", async () => {
   const [alice, bob] = (await replicas(2)) as [Replica, Replica];
   const reported = new Promise<string>((resolve) => alice.on("error", (error) => resolve(error.code)));
   await write(alice, "k".repeat(70_000), "too long a key");
-  await alice.exec({ sql: "INSERT INTO notes (id) VALUES (CAST(x'ff' AS TEXT))" });
+  await execOn(alice, { sql: "INSERT INTO notes (id) VALUES (CAST(x'ff' AS TEXT))" });
   await write(alice, "a", "fine");
 
   const arrived = new Promise((resolve) => bob.on("sync", resolve));

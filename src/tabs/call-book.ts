@@ -8,6 +8,7 @@
 
 import type { Clock } from "../common/clock.ts";
 import { LedgerError } from "../common/errors.ts";
+import { mayCallTwice } from "../replica-call.ts";
 import type { HostAnswers, HostRequest, Outcome } from "./tab-message.ts";
 
 /** How long answers of a leader that is gone are waited for, milliseconds: locks and messages come different ways. */
@@ -45,10 +46,7 @@ type State =
   | { readonly name: "open"; readonly desk: Desk }
   | { readonly name: "refusing"; readonly error: LedgerError };
 
-/** A lone SELECT. Several statements, or one in doubt, count as writing. */
-const onlyReads = (sql: string): boolean => /^\s*select\b[^;]*;?\s*$/i.test(sql);
-
-const mayRunTwice = (request: HostRequest): boolean => request.type !== "exec" || onlyReads(request.request.sql);
+const mayRunTwice = (request: HostRequest): boolean => request.type !== "call" || mayCallTwice(request.call);
 
 export const createCallBook = (clock: Clock): CallBook => {
   let state: State = { name: "shut" };

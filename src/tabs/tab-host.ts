@@ -10,6 +10,7 @@ import { bytesToHex } from "../common/ids.ts";
 import type { Random } from "../common/random.ts";
 import type { StorageKind } from "../database/database.ts";
 import type { Host, HostEvent, HostSnapshot } from "../host.ts";
+import type { AnswerTo, ReplicaCall } from "../replica-call.ts";
 import { createCallBook, type Desk } from "./call-book.ts";
 import { leaderSilenceMs } from "./leader-liveness.ts";
 import { missedEvents, nothingSeen } from "./missed-events.ts";
@@ -202,8 +203,7 @@ export const openTabHost = async (options: TabHostOptions): Promise<Host> => {
     get snapshot() {
       return snapshot as HostSnapshot; // Seen before opening was done.
     },
-    exec: (request) => calls.call({ type: "exec", request }),
-    enableSync: (table) => calls.call({ type: "enable-sync", table }),
+    call: <C extends ReplicaCall>(call: C) => calls.call({ type: "call", call }) as Promise<AnswerTo<C>>,
     connect: (url, token) => calls.call({ type: "connect", room: { url, token } }),
     disconnect: () => calls.call({ type: "disconnect" }),
     onEvent: (receive) => {

@@ -88,10 +88,8 @@ export const createTabLeader = (options: TabLeaderOptions): TabLeader => {
 
   const perform = (request: HostRequest): Promise<unknown> => {
     switch (request.type) {
-      case "exec":
-        return host.exec(request.request);
-      case "enable-sync":
-        return host.enableSync(request.table);
+      case "call":
+        return host.call(request.call);
       case "connect":
         return keeper.connect(request.room);
       case "disconnect":

@@ -5,11 +5,11 @@
  */
 
 import type { WireError } from "../common/errors.ts";
-import type { ExecRequest, ExecResult } from "../database/database.ts";
 import type { HostEvent, HostSnapshot } from "../host.ts";
+import type { ReplicaCall } from "../replica-call.ts";
 
 /** Tabs that speak different versions do not work together. Raise it whenever a type below changes its meaning. */
-export const tabsVersion = 1;
+export const tabsVersion = 2;
 
 declare const brand: unique symbol;
 
@@ -36,16 +36,15 @@ export interface RoomChoice {
   readonly token: string;
 }
 
-/** A call of a Host. */
+/** What is asked of a Host. */
 export type HostRequest =
-  | { readonly type: "exec"; readonly request: ExecRequest }
-  | { readonly type: "enable-sync"; readonly table: string }
+  | { readonly type: "call"; readonly call: ReplicaCall }
   | { readonly type: "connect"; readonly room: RoomChoice }
   | { readonly type: "disconnect" };
 
 export interface HostAnswers {
-  readonly exec: ExecResult;
-  readonly "enable-sync": undefined;
+  /** As the call's type says. */
+  readonly call: unknown;
   readonly connect: undefined;
   readonly disconnect: undefined;
 }

@@ -9,6 +9,7 @@ import { createSystemRandom } from "../../src/common/random.ts";
 import { createSystemClock } from "../../src/common/system-clock.ts";
 import { openReplica, type Replica } from "../../src/replica.ts";
 import { connect, notesTable, openMemoryReplica, rowsOf, settled } from "../support/replicas.ts";
+import { enableSyncOn, execOn } from "../support/calls.ts";
 
 const openFile = (directory: string): Promise<Replica> =>
   openReplica(
@@ -16,7 +17,7 @@ const openFile = (directory: string): Promise<Replica> =>
     { clock: createSystemClock(), random: createSystemRandom(), logger: createSilentLogger() },
   );
 const write = (replica: Replica, id: string) =>
-  replica.exec({
+  execOn(replica, {
     sql: "INSERT INTO notes (id) VALUES (?) ON CONFLICT (id) DO UPDATE SET title = title || 'x'",
     params: [id],
   });
@@ -25,8 +26,8 @@ const rig = async () => {
   const directory = mkdtempSync(join(tmpdir(), "ledger-tail-"));
   let alice = await openFile(directory);
   const bob = await openMemoryReplica();
-  await alice.exec({ sql: notesTable });
-  await alice.enableSync("notes");
+  await execOn(alice, { sql: notesTable });
+  await enableSyncOn(alice, "notes");
   await write(alice, "one");
   await alice.close();
   const file = readdirSync(directory).find((name) => name.endsWith(".db")) as string;

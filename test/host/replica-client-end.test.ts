@@ -11,6 +11,7 @@ import type { WorkerMessage } from "../../src/replica-protocol.ts";
 import { createLink } from "../../src/transport/channel-link.ts";
 import { createMemoryNetwork } from "../../src/transport/memory-network.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
+import { execOn } from "../support/calls.ts";
 
 const open = async () => {
   let tell: (message: WorkerMessage) => void = () => {};
@@ -18,7 +19,7 @@ const open = async () => {
   const replica = await openReplicaInWorker(
     {
       post: (message) => {
-        if (message.type !== "request" || message.request.type === "exec") return;
+        if (message.type !== "request" || message.request.type === "call") return;
         queueMicrotask(() =>
           tell({ type: "answer", id: message.id, version: 0, value: { siteId: "", epoch: "", storage: "memory" } }),
         );
@@ -36,7 +37,7 @@ const open = async () => {
 test("a call after close() rejects", { timeout: 3_000 }, async () => {
   const { replica } = await open();
   await replica.close();
-  await expect(replica.exec({ sql: "SELECT 1" })).rejects.toMatchObject({ code: "LEDGER_CLOSED" });
+  await expect(execOn(replica, { sql: "SELECT 1" })).rejects.toMatchObject({ code: "LEDGER_CLOSED" });
 });
 
 test("a link that comes after the worker failed is closed", { timeout: 3_000 }, async () => {

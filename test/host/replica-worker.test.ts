@@ -11,6 +11,7 @@ import { createLink } from "../../src/transport/channel-link.ts";
 import { createMemoryNetwork } from "../../src/transport/memory-network.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { changesOf, connect, notesTable, openMemoryReplica, rowsOf, settled } from "../support/replicas.ts";
+import { enableSyncOn, execOn } from "../support/calls.ts";
 
 interface FakeWorker extends WorkerEndpoint {
   fail(message: string): void;
@@ -69,13 +70,13 @@ const open = async (): Promise<{ readonly replica: Replica; readonly worker: Fak
   const options = { name: crypto.randomUUID(), ladder: ["memory"] as const, relayDelayMs: 30 };
   const replica = await openReplicaInWorker(worker, options, undefined);
   opened.push(replica);
-  await replica.exec({ sql: notesTable });
-  await replica.enableSync("notes");
+  await execOn(replica, { sql: notesTable });
+  await enableSyncOn(replica, "notes");
   return { replica, worker };
 };
 
 const fill = (replica: Replica, rows: number): Promise<unknown> =>
-  replica.exec({
+  execOn(replica, {
     sql: `WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < ${rows})
           INSERT INTO notes (id, body, stars) SELECT 'row ' || n, hex(randomblob(400)), 9007199254740993 FROM c`,
   });
@@ -83,9 +84,9 @@ const fill = (replica: Replica, rows: number): Promise<unknown> =>
 describe("a replica in a worker", () => {
   it("answers as one beside the page does: rows, identity and version", async () => {
     const { replica } = await open();
-    await replica.exec({ sql: "INSERT INTO notes VALUES (?, ?, '', ?)", params: ["a", "one", 2n ** 60n] });
+    await execOn(replica, { sql: "INSERT INTO notes VALUES (?, ?, '', ?)", params: ["a", "one", 2n ** 60n] });
 
-    const { rows } = await replica.exec({ sql: "SELECT id, stars, x'' AS empty FROM notes" });
+    const { rows } = await execOn(replica, { sql: "SELECT id, stars, x'' AS empty FROM notes" });
 
     expect(rows).toEqual([{ id: "a", stars: 2n ** 60n, empty: new Uint8Array() }]);
     expect(replica).toMatchObject({ storage: "memory", version: 1 });
@@ -95,11 +96,11 @@ describe("a replica in a worker", () => {
   it("refuses with the same codes", async () => {
     const { replica } = await open();
 
-    await expect(replica.exec({ sql: "nonsense" })).rejects.toMatchObject({
+    await expect(execOn(replica, { sql: "nonsense" })).rejects.toMatchObject({
       name: "LedgerError",
       code: "LEDGER_SQL_ERROR",
     });
-    await expect(replica.enableSync("nowhere")).rejects.toMatchObject({ code: "LEDGER_TABLE_NOT_FOUND" });
+    await expect(enableSyncOn(replica, "nowhere")).rejects.toMatchObject({ code: "LEDGER_TABLE_NOT_FOUND" });
   });
 
   it("replicates with one beside the page, both ways, more than a link's window holds", async () => {
@@ -161,7 +162,7 @@ describe("a replica in a worker", () => {
 describe("the end of a worker", () => {
   it("by close() lets what was asked for finish, then terminates it", async () => {
     const { replica, worker } = await open();
-    const asked = replica.exec({ sql: "SELECT count(*) AS n FROM notes" });
+    const asked = execOn(replica, { sql: "SELECT count(*) AS n FROM notes" });
 
     const closing = replica.close();
 
@@ -179,14 +180,14 @@ describe("the end of a worker", () => {
     const closed = new Promise((resolve) => link.on("close", resolve));
     const told = new Promise<LedgerError>((resolve) => replica.on("error", resolve));
     replica.attach(link);
-    const waiting = replica.exec({ sql: "SELECT 1" });
+    const waiting = execOn(replica, { sql: "SELECT 1" });
 
     worker.fail("out of memory");
 
     const { code } = await told;
     expect(code).toMatch(/^LEDGER_ENGINE_/);
     await expect(waiting).rejects.toMatchObject({ code });
-    await expect(replica.exec({ sql: "SELECT 1" })).rejects.toMatchObject({ code });
+    await expect(execOn(replica, { sql: "SELECT 1" })).rejects.toMatchObject({ code });
     expect(await closed).toBe("FAILED");
     await expect(replica.close()).resolves.toBeUndefined();
     expect(worker.terminated).toBe(true);

@@ -9,6 +9,7 @@ import { openReplica, type Replica } from "../../src/replica.ts";
 import { createLink } from "../../src/transport/channel-link.ts";
 import type { Link } from "../../src/transport/link.ts";
 import { createMemoryNetwork, type MemoryPair } from "../../src/transport/memory-network.ts";
+import { enableSyncOn, execOn } from "./calls.ts";
 
 export const notesTable = `CREATE TABLE IF NOT EXISTS notes (
   id TEXT PRIMARY KEY NOT NULL, title TEXT NOT NULL DEFAULT '', body TEXT NOT NULL DEFAULT '', stars INTEGER)`;
@@ -24,8 +25,8 @@ export const openMemoryReplica = async (
     { clock: options.clock ?? createSystemClock(), random: createSystemRandom(), logger: createSilentLogger() },
   );
   if (options.schema !== false) {
-    await replica.exec({ sql: options.schema ?? notesTable });
-    await replica.enableSync("notes");
+    await execOn(replica, { sql: options.schema ?? notesTable });
+    await enableSyncOn(replica, "notes");
   }
   return replica;
 };
@@ -66,7 +67,7 @@ export const settled = (replica: Replica, ...peers: readonly Replica[]): Promise
 /** What must be equal on every replica in the end. */
 export const changesOf = async (replica: Replica): Promise<unknown> =>
   (
-    await replica.exec({
+    await execOn(replica, {
       sql: `SELECT "table", hex(pk) AS pk, cid, typeof(val) AS class, quote(val) AS val, col_version, cl
             FROM crsql_changes`,
     })
@@ -75,6 +76,6 @@ export const changesOf = async (replica: Replica): Promise<unknown> =>
     .sort();
 
 export const rowsOf = async (replica: Replica, sql = "SELECT * FROM notes ORDER BY id"): Promise<unknown> =>
-  (await replica.exec({ sql })).rows;
+  (await execOn(replica, { sql })).rows;
 
 export type { SiteId };

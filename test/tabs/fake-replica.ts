@@ -3,7 +3,9 @@
 import { createEmitter } from "../../src/common/emitter.ts";
 import { LedgerError } from "../../src/common/errors.ts";
 import type { SiteId } from "../../src/common/ids.ts";
+import type { ExecResult } from "../../src/database/database.ts";
 import type { Host, HostEvent, HostSnapshot } from "../../src/host.ts";
+import type { AnswerTo, ReplicaCall } from "../../src/replica-call.ts";
 
 export const bobId = "b".repeat(32) as SiteId;
 
@@ -74,6 +76,27 @@ export const openFakeReplica = async (file: FakeFile, signal: AbortSignal): Prom
   const emit = (event: HostEvent): void => events.emit("event", event);
   const never = (): Promise<never> => new Promise(() => {});
 
+  const exec = async (sql: string): Promise<ExecResult> => {
+    if (sql === "bad") throw new LedgerError("LEDGER_SQL_ERROR", "no such thing", { cause: new Error("at 1") });
+    if (replica.stalls === "before-write") return never();
+    if (!/^select/i.test(sql)) {
+      file.written.push(sql);
+      show({ version: file.written.length });
+      emit({ name: "change", args: [{ tables: [sql], origin: "local" }] });
+    }
+    if (replica.stalls === "after-write") return never();
+    return { columns: ["n"], rows: [{ n: file.written.length }], rowsAffected: 1 };
+  };
+  const answer = async (call: ReplicaCall): Promise<unknown> => {
+    switch (call.type) {
+      case "exec":
+        return exec(call.request.sql);
+      case "enable-sync":
+        file.written.push(`sync ${call.table}`);
+        return undefined;
+    }
+  };
+
   const replica: FakeReplica = {
     rooms: [],
     stalls: "not",
@@ -86,20 +109,7 @@ export const openFakeReplica = async (file: FakeFile, signal: AbortSignal): Prom
       emit({ name: "peer-ready", args: [peerId] });
     },
     emit,
-    exec: async ({ sql }) => {
-      if (sql === "bad") throw new LedgerError("LEDGER_SQL_ERROR", "no such thing", { cause: new Error("at 1") });
-      if (replica.stalls === "before-write") return never();
-      if (!/^select/i.test(sql)) {
-        file.written.push(sql);
-        show({ version: file.written.length });
-        emit({ name: "change", args: [{ tables: [sql], origin: "local" }] });
-      }
-      if (replica.stalls === "after-write") return never();
-      return { columns: ["n"], rows: [{ n: file.written.length }], rowsAffected: 1 };
-    },
-    enableSync: async (table) => {
-      file.written.push(`sync ${table}`);
-    },
+    call: async <C extends ReplicaCall>(call: C) => (await answer(call)) as AnswerTo<C>,
     connect: async (url, token) => {
       replica.rooms.push(`${url} ${token}`);
       if (file.refusal !== undefined) throw file.refusal;

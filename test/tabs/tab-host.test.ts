@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { LedgerError } from "../../src/common/errors.ts";
 import { bobId } from "./fake-replica.ts";
 import { createFakeTabs, eventTexts, type OpenTab } from "./fake-tabs.ts";
+import { enableSyncOn, execOn } from "../support/calls.ts";
 
 const codeOf = (call: Promise<unknown>): Promise<string> =>
   call.then(
@@ -41,9 +42,9 @@ test("carries a follower's calls and their refusals", async () => {
   await tabs.open();
   const bob = await tabs.open();
 
-  const result = await bob.host.exec({ sql: "insert 1" });
-  await bob.host.enableSync("notes");
-  const refusal = await bob.host.exec({ sql: "bad" }).catch((error: unknown) => error);
+  const result = await execOn(bob.host, { sql: "insert 1" });
+  await enableSyncOn(bob.host, "notes");
+  const refusal = await execOn(bob.host, { sql: "bad" }).catch((error: unknown) => error);
 
   expect(result).toEqual({ columns: ["n"], rows: [{ n: 1 }], rowsAffected: 1 });
   expect(bob.host.snapshot.version).toBe(1);
@@ -57,7 +58,7 @@ test("refuses a parameter that cannot be cloned", async () => {
   const bob = await tabs.open();
   const params = [() => 1] as unknown as readonly string[];
 
-  expect(await codeOf(bob.host.exec({ sql: "insert ?", params }))).toBe("LEDGER_PARAMS_INVALID");
+  expect(await codeOf(execOn(bob.host, { sql: "insert ?", params }))).toBe("LEDGER_PARAMS_INVALID");
 });
 
 test("tells every tab every event once, in order, with the snapshot that belongs to it", async () => {
@@ -69,9 +70,9 @@ test("tells every tab every event once, in order, with the snapshot that belongs
   carol.host.onEvent(() => versions.push(carol.host.snapshot.version));
 
   await Promise.all([
-    bob.host.exec({ sql: "one" }),
-    alice.host.exec({ sql: "two" }),
-    carol.host.exec({ sql: "three" }),
+    execOn(bob.host, { sql: "one" }),
+    execOn(alice.host, { sql: "two" }),
+    execOn(carol.host, { sql: "three" }),
   ]);
   replicaOf(alice).emit({ name: "error", args: [new LedgerError("LEDGER_PEER_FAULT", "bad frame")] });
   await tabs.rest();
@@ -115,9 +116,9 @@ test("hands over when the leader closes: what it was asked is answered, and noth
   const bob = await tabs.open();
   const carol = await tabs.open();
 
-  const calls = [bob.host.exec({ sql: "one" }), carol.host.exec({ sql: "two" })];
+  const calls = [execOn(bob.host, { sql: "one" }), execOn(carol.host, { sql: "two" })];
   const closed = alice.host.close();
-  const later = carol.host.exec({ sql: "three" });
+  const later = execOn(carol.host, { sql: "three" });
   await Promise.all([...calls, closed, later]);
   await tabs.rest();
 
@@ -125,7 +126,7 @@ test("hands over when the leader closes: what it was asked is answered, and noth
   expect(bob.host.snapshot.role).toBe("leader");
   expect(carol.host.snapshot.role).toBe("follower");
   expect(bob.known).toEqual(["opfs"]);
-  expect(await codeOf(alice.host.exec({ sql: "four" }))).toBe("LEDGER_CLOSED");
+  expect(await codeOf(execOn(alice.host, { sql: "four" }))).toBe("LEDGER_CLOSED");
 });
 
 test("hands over when the leader crashes: rejects its unanswered writes, repeats the rest", async () => {
@@ -135,11 +136,11 @@ test("hands over when the leader crashes: rejects its unanswered writes, repeats
   const carol = await tabs.open();
   replicaOf(alice).stalls = "after-write";
 
-  const write = codeOf(carol.host.exec({ sql: "insert 1" }));
+  const write = codeOf(execOn(carol.host, { sql: "insert 1" }));
   await tabs.rest();
   replicaOf(alice).stalls = "before-write";
-  const several = codeOf(carol.host.exec({ sql: "select 1; delete" }));
-  const read = carol.host.exec({ sql: "SELECT count(*) FROM notes" });
+  const several = codeOf(execOn(carol.host, { sql: "select 1; delete" }));
+  const read = execOn(carol.host, { sql: "SELECT count(*) FROM notes" });
   await tabs.rest();
   alice.tab.crash();
   await tabs.pass(300);
@@ -159,7 +160,7 @@ test("keeps calls made while nobody leads, in their order", async () => {
   alice.tab.crash();
   await tabs.rest();
 
-  const calls = ["one", "two", "three"].map((sql) => bob.host.exec({ sql }));
+  const calls = ["one", "two", "three"].map((sql) => execOn(bob.host, { sql }));
   expect(tabs.file.written).toEqual([]);
   await tabs.pass(600);
   await Promise.all(calls);
@@ -239,7 +240,7 @@ test("says when the leader stands still, and opens nothing of its own", async ()
   const bob = await tabs.open();
 
   alice.tab.freeze();
-  const call = bob.host.exec({ sql: "one" });
+  const call = execOn(bob.host, { sql: "one" });
   await tabs.pass(6_500);
   expect(bob.host.snapshot.leader).toBe("unresponsive");
   expect(tabs.file.opened).toBe(1);
@@ -302,11 +303,11 @@ test("goes on trying when a hand-over fails", async () => {
   const bob = await tabs.open();
   tabs.file.fault = new LedgerError("LEDGER_QUOTA_EXCEEDED", "full");
   alice.tab.crash();
-  expect(await codeOf(bob.host.exec({ sql: "select" }))).toBe("LEDGER_QUOTA_EXCEEDED");
+  expect(await codeOf(execOn(bob.host, { sql: "select" }))).toBe("LEDGER_QUOTA_EXCEEDED");
   expect(bob.events.at(-1)).toMatchObject({ name: "error", args: [{ code: "LEDGER_QUOTA_EXCEEDED" }] });
 
   tabs.file.fault = undefined;
-  const next = bob.host.exec({ sql: "two" });
+  const next = execOn(bob.host, { sql: "two" });
   await tabs.pass(1_500);
   await next;
 
@@ -326,7 +327,7 @@ test("gives way when the page is put away, and comes back as a follower", async 
   expect(bob.host.snapshot).toMatchObject({ role: "leader", signaling: "connected" });
   expect(alice.tab.openChannels).toBe(0);
 
-  const call = alice.host.exec({ sql: "one" });
+  const call = execOn(alice.host, { sql: "one" });
   alice.tab.show();
   await call;
   await tabs.rest();
@@ -339,7 +340,7 @@ test("lets a follower's page be put away and come back", async () => {
   const alice = await tabs.open();
   const bob = await tabs.open();
   replicaOf(alice).stalls = "before-write";
-  const write = codeOf(bob.host.exec({ sql: "lost" }));
+  const write = codeOf(execOn(bob.host, { sql: "lost" }));
   await tabs.rest();
 
   bob.tab.hide(true);
@@ -350,7 +351,7 @@ test("lets a follower's page be put away and come back", async () => {
 
   replicaOf(alice).stalls = "not";
   bob.tab.show();
-  await bob.host.exec({ sql: "one" });
+  await execOn(bob.host, { sql: "one" });
   expect(tabs.file.written).toEqual(["one"]);
 });
 
@@ -359,13 +360,13 @@ test("finishes its work before it gives way", async () => {
   const alice = await tabs.open();
   const bob = await tabs.open();
 
-  const write = alice.host.exec({ sql: "the last" });
+  const write = execOn(alice.host, { sql: "the last" });
   alice.tab.hide(true);
   await write;
   await tabs.rest();
 
   expect(bob.host.snapshot.role).toBe("leader");
-  expect((await bob.host.exec({ sql: "select" })).rows).toEqual([{ n: 1 }]);
+  expect((await execOn(bob.host, { sql: "select" })).rows).toEqual([{ n: 1 }]);
 });
 
 test("repeats what a page that ends did not receive", async () => {
@@ -373,9 +374,9 @@ test("repeats what a page that ends did not receive", async () => {
   const alice = await tabs.open();
   const bob = await tabs.open();
 
-  const write = bob.host.exec({ sql: "one" });
+  const write = execOn(bob.host, { sql: "one" });
   alice.tab.hide(false);
-  const later = bob.host.exec({ sql: "two" });
+  const later = execOn(bob.host, { sql: "two" });
   await tabs.rest();
   expect(tabs.file.written).toEqual([]);
   alice.tab.crash();
@@ -405,7 +406,7 @@ test("opens the replica again when its worker died", async () => {
 
   replicaOf(alice).emit({ name: "error", args: [new LedgerError("LEDGER_ENGINE_CRASHED", "worker failed")] });
   await tabs.rest();
-  const write = alice.host.exec({ sql: "one" });
+  const write = execOn(alice.host, { sql: "one" });
   await tabs.pass(500);
   await write;
 
@@ -425,9 +426,9 @@ test("answers what was called before close() and refuses what comes after", asyn
   await tabs.open();
   const bob = await tabs.open();
 
-  const before = bob.host.exec({ sql: "one" });
+  const before = execOn(bob.host, { sql: "one" });
   const closed = bob.host.close();
-  const after = codeOf(bob.host.exec({ sql: "two" }));
+  const after = codeOf(execOn(bob.host, { sql: "two" }));
   await Promise.all([before, closed]);
 
   expect(await after).toBe("LEDGER_CLOSED");
@@ -471,10 +472,10 @@ test("refuses calls under a leader of another version until that one is gone", a
   newer.channels.open("ledger:notes").post({ type: "leader", tabsVersion: 99, tab: "newer", state: "open" });
   await tabs.rest();
 
-  expect(await codeOf(bob.host.exec({ sql: "one" }))).toBe("LEDGER_VERSION_MISMATCH");
+  expect(await codeOf(execOn(bob.host, { sql: "one" }))).toBe("LEDGER_VERSION_MISMATCH");
   expect(bob.events.at(-1)).toMatchObject({ name: "error", args: [{ code: "LEDGER_VERSION_MISMATCH" }] });
   release();
   await tabs.rest();
-  await bob.host.exec({ sql: "two" });
+  await execOn(bob.host, { sql: "two" });
   expect(tabs.file.written).toEqual(["two"]);
 });
