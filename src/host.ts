@@ -25,10 +25,14 @@ export interface HostSnapshot extends Omit<LedgerStatus, "state"> {
 export interface Host {
   /** As of the newest answer or event. A new object whenever something in it changed. */
   readonly snapshot: HostSnapshot;
+  /** Of the room that is entered or being entered. Not part of the snapshot, which may be shown and logged. */
+  readonly token: string | undefined;
   call<C extends ReplicaCall>(call: C): Promise<AnswerTo<C>>;
   /** Resolves once the room is joined. See Ledger.connect for what it rejects with. */
   connect(url: string, token: string): Promise<void>;
   disconnect(): Promise<void>;
+  /** Leaves the room of `token` if it is in it, and removes its keys from this browser. */
+  forgetRoom(token: string): Promise<void>;
   /** Public events in order, each once; `snapshot` is up to date when the listener is called. */
   onEvent(listener: (event: HostEvent) => void): Unsubscribe;
   /** `snapshot` changed. */

@@ -18,6 +18,8 @@ export interface LeaderHostOptions {
   readonly replica: Replica;
   readonly network: Network;
   readonly deriveKeys: (token: string) => Promise<RoomKeys>;
+  /** Resolves with whether no keys of `token` are kept any more. */
+  readonly forgetKeys: (token: string) => Promise<boolean>;
   readonly options: ResolvedOptions;
   readonly clock: Clock;
   readonly random: Random;
@@ -26,6 +28,7 @@ export interface LeaderHostOptions {
 
 /** A connect() that was not called off: which room, and what waits for it. */
 interface Membership {
+  readonly token: string;
   room: Room | undefined;
   signaling: "connecting" | "connected" | "reconnecting";
   /** Settles the promise of connect(); undefined once settled. */
@@ -36,6 +39,7 @@ export const createLeaderHost = ({
   replica,
   network,
   deriveKeys,
+  forgetKeys,
   options,
   clock,
   random,
@@ -44,6 +48,8 @@ export const createLeaderHost = ({
   let membership: Membership | undefined;
   let closing: Promise<void> | undefined;
   let nextLinkId = 1;
+  /** Rooms being entered, called off or not: each may still put keys into the cache. */
+  const entering = new Set<Promise<void>>();
   const emitter = createEmitter<{ event: readonly [HostEvent]; snapshot: readonly [HostSnapshot] }>((error) =>
     logger.error("a host listener threw", { error: String(error) }),
   );
@@ -165,6 +171,9 @@ export const createLeaderHost = ({
       refresh();
       return snapshot;
     },
+    get token() {
+      return membership?.token;
+    },
     call: async (call) => {
       const answer = await replica.call(call);
       refresh();
@@ -173,20 +182,31 @@ export const createLeaderHost = ({
     connect: (url, token) => {
       leave();
       return new Promise<void>((resolve, reject) => {
-        const own: Membership = { room: undefined, signaling: "connecting", settle: { resolve, reject } };
+        const own: Membership = { token, room: undefined, signaling: "connecting", settle: { resolve, reject } };
         membership = own;
         refresh();
-        enter(own, url, token).catch((error: unknown) => {
+        const entered = enter(own, url, token).catch((error: unknown) => {
           if (membership === own) membership = undefined;
           own.settle = undefined;
           reject(toLedgerError(error));
           refresh();
         });
+        entering.add(entered);
+        void entered.then(() => entering.delete(entered));
       });
     },
     disconnect: () => {
       leave();
       return Promise.resolve();
+    },
+    forgetRoom: async (token) => {
+      if (membership?.token === token) leave();
+      await Promise.all(entering);
+      if (await forgetKeys(token)) return;
+      throw new LedgerError(
+        "LEDGER_STORAGE_UNAVAILABLE",
+        "the room was left, but its keys may still be in this browser; call forgetRoom() again, or clear the site's data",
+      );
     },
     onEvent: (listener) => emitter.on("event", listener),
     onSnapshot: (listener) => emitter.on("snapshot", listener),

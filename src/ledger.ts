@@ -11,6 +11,7 @@ import { createSystemRandom } from "./common/random.ts";
 import type { ExecRequest } from "./database/database.ts";
 import type { SqlParams, SqlValue } from "./database/value.ts";
 import type { Host } from "./host.ts";
+import { takeTokenFromUrl, tokenToInviteUrl } from "./invitation.ts";
 import { openHost } from "./open-host.ts";
 import { checkSignalingUrl, resolveOptions, type LedgerOptions, type ResolvedOptions } from "./options.ts";
 import { createToken } from "./security/token.ts";
@@ -49,6 +50,19 @@ export class Ledger {
   /** A fresh room secret of 128 random bits: 22 characters that fit in a URL. */
   static createToken(): string {
     return createToken(createSystemRandom());
+  }
+
+  /**
+   * The token of the invitation that opened the page, as {@link inviteUrl} wrote it; undefined when there is none. Takes it
+   * out of the address bar, so that it does not stay in the history. Other fragments are left as they are.
+   * @param address - default: the page's `location`
+   * @param history - whose present entry gets the address without the token. Default: the page's, for the page's `location`
+   */
+  static tokenFromUrl(
+    address: Pick<Location, "href"> = globalThis.location,
+    history?: Pick<History, "state" | "replaceState">,
+  ): string | undefined {
+    return takeTokenFromUrl(address, history);
   }
 
   /**
@@ -129,23 +143,37 @@ export class Ledger {
   async connect(url?: string, token?: string): Promise<void> {
     const host = this.#host("connect");
     const signalingUrl = url ?? this.#options.signalingUrl;
-    const secret = token ?? this.#options.token;
     if (signalingUrl === undefined || signalingUrl === "") {
       throw new LedgerError("LEDGER_NO_SIGNALING_URL", "pass a signaling URL to connect() or as option signalingUrl");
     }
-    if (secret === undefined || secret === "") {
-      throw new LedgerError(
-        "LEDGER_NO_TOKEN",
-        "pass a token to connect() or as option token; Ledger.createToken() makes one",
-      );
-    }
-    if (typeof secret !== "string") throw new LedgerError("LEDGER_OPTION_INVALID", "the token must be a string");
+    const secret = checkToken(token ?? this.#options.token, "connect");
     return host.connect(checkSignalingUrl(signalingUrl), secret);
   }
 
   /** Leaves the room; the database stays usable, and connect() works again. Does nothing when not connected. */
   async disconnect(): Promise<void> {
     return this.#host("disconnect").disconnect();
+  }
+
+  /**
+   * Leaves the room of `token`, in all tabs of this replica, and removes its keys from this browser. The database stays.
+   * @param token - default: of the room that is entered, otherwise the option `token`
+   * @throws LedgerError LEDGER_NO_TOKEN; LEDGER_STORAGE_UNAVAILABLE when the keys could not be removed
+   */
+  async forgetRoom(token?: string): Promise<void> {
+    const host = this.#host("forgetRoom");
+    return host.forgetRoom(checkToken(token ?? this.#roomToken(), "forgetRoom"));
+  }
+
+  /**
+   * A link that brings others into the room: the token stands in its fragment, which browsers send to no server. The page
+   * that it opens asks {@link Ledger.tokenFromUrl}. The token is that of the room that is entered, otherwise the option's.
+   * @param base - where the app is, absolute or relative to the page; its own fragment is kept. Default: the page's address
+   *   without its fragment
+   * @throws LedgerError LEDGER_NO_TOKEN; LEDGER_OPTION_INVALID when `base` is no URL or has the token in its query
+   */
+  inviteUrl(base?: string | URL): string {
+    return tokenToInviteUrl(checkToken(this.#roomToken(), "inviteUrl"), base);
   }
 
   /** Leaves the room and closes the database. Idempotent, never rejects. */
@@ -239,6 +267,10 @@ export class Ledger {
     }
   }
 
+  #roomToken(): string | undefined {
+    return (this.#state.name === "open" ? this.#state.host.token : undefined) ?? this.#options.token;
+  }
+
   #tellStatus(): void {
     this.#emitter.emit("status", this.status());
   }
@@ -263,3 +295,13 @@ const closedError = (call: string): LedgerError =>
 
 const notInitialized = (call: string): LedgerError =>
   new LedgerError("LEDGER_NOT_INITIALIZED", `${call}() needs an open database; await init() first`);
+
+/** @throws LedgerError LEDGER_NO_TOKEN, LEDGER_OPTION_INVALID */
+const checkToken = (token: string | undefined, call: string): string => {
+  if (token === undefined || token === "") {
+    const message = `${call}() needs a token: pass one to connect() or as option token; Ledger.createToken() makes one`;
+    throw new LedgerError("LEDGER_NO_TOKEN", message);
+  }
+  if (typeof token !== "string") throw new LedgerError("LEDGER_OPTION_INVALID", "the token must be a string");
+  return token;
+};

@@ -19,6 +19,7 @@ import {
   createIndexedDbKeyStore,
   createMemoryKeyStore,
   createRoomKeyCache,
+  forgetRoomKeys,
   openRoomKeys,
 } from "./security/key-cache.ts";
 import { createBroadcastChannels } from "./tabs/broadcast-channels.ts";
@@ -86,6 +87,7 @@ const openLeader = async (
     replica,
     network: options.network ?? createWebNetwork(platform),
     deriveKeys: (token) => openRoomKeys(token, keyCache),
+    forgetKeys: (token) => forgetRoomKeys(token, keyCache),
     options,
   });
 };

@@ -20,7 +20,8 @@ import { isGeneratedToken } from "./token.ts";
 export interface RoomKeyCache {
   get(token: string): Promise<RoomKeys | undefined>;
   set(token: string, keys: RoomKeys): Promise<void>;
-  forget(token: string): Promise<void>;
+  /** Resolves with whether the store has removed what it had. */
+  forget(token: string): Promise<boolean>;
 }
 
 /** Where a cache keeps its entries. Values are structured-cloneable; every call may reject. */
@@ -118,7 +119,11 @@ export const createRoomKeyCache = ({ store, clock, logger }: RoomKeyCacheOptions
         return isRoomKeys(stored) ? stored : undefined;
       }),
     set: (token, keys) => attempt("set", async () => store.set(await entryName(token), keys)),
-    forget: (token) => attempt("forget", async () => store.delete(await entryName(token))),
+    forget: async (token) =>
+      (await attempt("forget", async () => {
+        await store.delete(await entryName(token));
+        return true;
+      })) ?? false,
   };
 };
 
@@ -135,3 +140,7 @@ export const openRoomKeys = async (token: string, cache: RoomKeyCache): Promise<
   void cache.set(token, keys);
   return keys;
 };
+
+/** Undoes what {@link openRoomKeys} stored. Resolves with false when the store did not let it. */
+export const forgetRoomKeys = async (token: string, cache: RoomKeyCache): Promise<boolean> =>
+  isGeneratedToken(token) || cache.forget(token);

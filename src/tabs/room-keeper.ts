@@ -12,6 +12,8 @@ export interface RoomKeeper {
   /** As Host.connect. */
   connect(choice: RoomChoice): Promise<void>;
   disconnect(): Promise<void>;
+  /** As Host.forgetRoom. */
+  forget(token: string): Promise<void>;
 }
 
 export interface RoomKeeperOptions {
@@ -61,6 +63,10 @@ export const createRoomKeeper = ({ host, onChoice }: RoomKeeperOptions): RoomKee
     disconnect: () => {
       choose(undefined);
       return host.disconnect();
+    },
+    forget: (token) => {
+      if (choice?.token === token) choose(undefined);
+      return host.forgetRoom(token);
     },
   };
 };

@@ -206,6 +206,10 @@ export const openTabHost = async (options: TabHostOptions): Promise<Host> => {
     call: <C extends ReplicaCall>(call: C) => calls.call({ type: "call", call }) as Promise<AnswerTo<C>>,
     connect: (url, token) => calls.call({ type: "connect", room: { url, token } }),
     disconnect: () => calls.call({ type: "disconnect" }),
+    get token() {
+      return room?.token;
+    },
+    forgetRoom: (token) => calls.call({ type: "forget-room", token }),
     onEvent: (receive) => {
       const stop = emitter.on("event", receive);
       // Later, so that whoever opened this host has finished with it.

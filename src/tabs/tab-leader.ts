@@ -94,6 +94,8 @@ export const createTabLeader = (options: TabLeaderOptions): TabLeader => {
         return keeper.connect(request.room);
       case "disconnect":
         return keeper.disconnect();
+      case "forget-room":
+        return keeper.forget(request.token);
     }
   };
 

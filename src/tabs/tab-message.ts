@@ -40,13 +40,15 @@ export interface RoomChoice {
 export type HostRequest =
   | { readonly type: "call"; readonly call: ReplicaCall }
   | { readonly type: "connect"; readonly room: RoomChoice }
-  | { readonly type: "disconnect" };
+  | { readonly type: "disconnect" }
+  | { readonly type: "forget-room"; readonly token: string };
 
 export interface HostAnswers {
   /** As the call's type says. */
   readonly call: unknown;
   readonly connect: undefined;
   readonly disconnect: undefined;
+  readonly "forget-room": undefined;
 }
 
 export type FollowerMessage =

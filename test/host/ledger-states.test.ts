@@ -65,6 +65,7 @@ const calls = {
   enableSync: (db: Ledger) => db.enableSync("notes"),
   connect: (db: Ledger) => db.connect("ws://test", "AAECAwQFBgcICQoLDA0ODw"),
   disconnect: (db: Ledger) => db.disconnect(),
+  forgetRoom: (db: Ledger) => db.forgetRoom("AAECAwQFBgcICQoLDA0ODw"),
 };
 
 const getters = {
@@ -261,6 +262,32 @@ describe("disconnect", () => {
     expect(db.status()).toMatchObject({ state: "open", signaling: "off", peers: [] });
     expect(await codeOf(db.exec("SELECT 1"))).toBe("fine");
     expect(await codeOf(db.connect())).toBe("fine");
+  });
+});
+
+describe("forgetRoom", () => {
+  it("leaves the room, and only that one, and lets it be entered again", async () => {
+    const db = await open();
+    await db.connect();
+
+    await db.forgetRoom("another room");
+    expect(db.isConnected()).toBe(true);
+    await db.forgetRoom();
+    expect(db.status()).toMatchObject({ signaling: "off", peers: [] });
+
+    await db.connect();
+    expect(db.isConnected()).toBe(true);
+  });
+
+  it("needs a token, from the call, the room or the options", async () => {
+    const db = create({ signalingUrl: "ws://test" });
+    await db.init();
+
+    expect(await codeOf(db.forgetRoom())).toBe("LEDGER_NO_TOKEN");
+    await db.connect(undefined, "room");
+    expect(await codeOf(db.forgetRoom())).toBe("fine");
+    expect(db.isConnected()).toBe(false);
+    expect(await codeOf(db.forgetRoom())).toBe("LEDGER_NO_TOKEN");
   });
 });
 

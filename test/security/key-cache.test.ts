@@ -5,6 +5,7 @@ import {
   createIndexedDbKeyStore,
   createMemoryKeyStore,
   createRoomKeyCache,
+  forgetRoomKeys,
   openRoomKeys,
   type KeyStore,
 } from "../../src/security/key-cache.ts";
@@ -132,6 +133,18 @@ describe("openRoomKeys", () => {
 
     expect(keys.roomId).toBe("ML8R8WN9chVX4z1X53QhtA");
     expect(values.size).toBe(0);
+  });
+
+  it("is undone by forgetRoomKeys, which says when it could not", async () => {
+    const { values, store } = createOpenStore();
+    const cache = createRoomKeyCache({ store, clock, logger });
+    await openRoomKeys("room-token", cache);
+    const broken = createRoomKeyCache({ store: createIndexedDbKeyStore(), clock, logger });
+
+    expect(await forgetRoomKeys("room-token", cache)).toBe(true);
+    expect([...values.keys()]).toEqual(["index-key"]);
+    expect(await forgetRoomKeys("room-token", broken)).toBe(false);
+    expect(await forgetRoomKeys(generated, broken)).toBe(true);
   });
 
   it("refuses an empty token", async () => {

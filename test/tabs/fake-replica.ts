@@ -97,6 +97,8 @@ export const openFakeReplica = async (file: FakeFile, signal: AbortSignal): Prom
     }
   };
 
+  let token: string | undefined;
+
   const replica: FakeReplica = {
     rooms: [],
     stalls: "not",
@@ -110,8 +112,12 @@ export const openFakeReplica = async (file: FakeFile, signal: AbortSignal): Prom
     },
     emit,
     call: async <C extends ReplicaCall>(call: C) => (await answer(call)) as AnswerTo<C>,
-    connect: async (url, token) => {
-      replica.rooms.push(`${url} ${token}`);
+    get token() {
+      return token;
+    },
+    connect: async (url, secret) => {
+      replica.rooms.push(`${url} ${secret}`);
+      token = secret;
       if (file.refusal !== undefined) throw file.refusal;
       show({ signaling: "connected" });
       emit({ name: "connected", args: [] });
@@ -119,10 +125,15 @@ export const openFakeReplica = async (file: FakeFile, signal: AbortSignal): Prom
     disconnect: async () => {
       if (snapshot.signaling === "off") return;
       replica.rooms.push("left");
+      token = undefined;
       const { peers } = snapshot;
       show({ signaling: "off", peers: [] });
       for (const { peerId } of peers) emit({ name: "peer-leave", args: [peerId] });
       emit({ name: "disconnected", args: [] });
+    },
+    forgetRoom: async (secret) => {
+      if (secret === token) await replica.disconnect();
+      replica.rooms.push(`forgot ${secret}`);
     },
     onEvent: (listener) => events.on("event", listener),
     onSnapshot: (listener) => events.on("snapshot", listener),

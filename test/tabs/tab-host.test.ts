@@ -203,6 +203,27 @@ test("does not bring back a room that was left", async () => {
   expect(bob.host.snapshot.signaling).toBe("off");
 });
 
+test("forgets a room in all tabs, and does not bring it back", async () => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  const bob = await tabs.open();
+  await alice.host.connect("ws://test", "room");
+  await tabs.rest();
+  expect(bob.host.token).toBe("room");
+
+  await bob.host.forgetRoom("another room");
+  expect(alice.host.snapshot.signaling).toBe("connected");
+  await bob.host.forgetRoom("room");
+  await tabs.rest();
+
+  expect(replicaOf(alice).rooms).toEqual(["ws://test room", "forgot another room", "left", "forgot room"]);
+  expect([alice.host.token, bob.host.token]).toEqual([undefined, undefined]);
+  for (const { events } of [alice, bob]) expect(eventTexts(events)).toEqual(["connected", "disconnected"]);
+  alice.tab.crash();
+  await tabs.rest();
+  expect(replicaOf(bob).rooms).toEqual([]);
+});
+
 test("enters the room that was asked for while nobody led", async () => {
   const tabs = createFakeTabs();
   const alice = await tabs.open();
