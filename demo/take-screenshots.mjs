@@ -106,7 +106,7 @@ const takeAll = async (browser, site) => {
 
   const alice = await openWindow(browser, start, { viewport: half, colorScheme: "light" });
   await writeNotes(alice);
-  const room = alice.url();
+  const room = await alice.getByLabel("Invitation link").inputValue();
   const bob = await openWindow(browser, room, { viewport: half, colorScheme: "light" });
   for (const page of [alice, bob]) await page.locator(".entry", { hasText: "Sunday lunch" }).click();
   await bob.mouse.move(600, 500);

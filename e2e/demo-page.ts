@@ -108,7 +108,7 @@ export const test = base.extend<DemoFixtures, DemoWorkerFixtures>({
       const address = new URL(site);
       if (shared) address.searchParams.set("shared", "");
       address.searchParams.set("signaling", signaling.url);
-      address.hash = token;
+      address.hash = `ledger=${token}`;
       await page.goto(address.href);
       const notes = notesPage(page);
       await expectOpen(notes);

@@ -201,7 +201,25 @@ test("opens a second window of the same room", async ({ openNotes }) => {
   ]);
 
   await expect(page.locator("#badge")).toHaveText(together, { timeout: agreementTimeoutMs });
-  expect(page.url()).toBe(await notes.page.getByLabel("Invitation link").inputValue());
+  const invitation = await notes.page.getByLabel("Invitation link").inputValue();
+  expect(await page.getByLabel("Invitation link").inputValue()).toBe(invitation);
+  expect(page.url()).toBe(invitation.slice(0, invitation.indexOf("#")));
+});
+
+test("leaves a room for a new one, and comes back by the invitation", async ({ openNotes }) => {
+  const notes = await openNotes();
+  await notes.write("Left behind", "");
+  const link = notes.page.getByLabel("Invitation link");
+  const invitation = await link.inputValue();
+
+  notes.page.once("dialog", (dialog) => dialog.accept());
+  await notes.page.getByRole("button", { name: "Leave this room" }).click();
+  await expect(link).not.toHaveValue(invitation);
+  await expectOpen(notes);
+  await expect(notes.entries).toHaveCount(0);
+  await notes.page.goto(invitation);
+
+  await expect(notes.entry("Left behind")).toBeVisible();
 });
 
 test("shows the text of notes as text", async ({ openNotes }) => {

@@ -6,14 +6,14 @@ import { createBadge } from "./badge.ts";
 import { createConnection } from "./connection.ts";
 import { find } from "./dom.ts";
 import { createEditor } from "./editor.ts";
-import { showInvitation } from "./invite.ts";
+import { offerLeaving, showInvitation } from "./invite.ts";
 import { createNotesList } from "./notes-list.ts";
 import { type Note, type NotesStore, openNotesStore } from "./notes-store.ts";
 import { createNotices, type Notices } from "./notices.ts";
 import { keepOfflineCopy } from "./offline-copy.ts";
 import { createPanes } from "./panes.ts";
 import { createPeople } from "./people.ts";
-import { followAddress, openRoom } from "./room.ts";
+import { followAddress, forgetRoom, openRoom } from "./room.ts";
 import { summarizeRoom } from "./room-summary.ts";
 import { titleOf } from "./search.ts";
 import { listenForShortcuts } from "./shortcuts.ts";
@@ -137,7 +137,14 @@ const start = async (notices: Notices): Promise<void> => {
   await ledger.init();
   const store = await openNotesStore(ledger, notices.showError);
   const announcer = createAnnouncer();
-  showInvitation(room, announcer.say);
+  showInvitation(ledger.inviteUrl(room.address), announcer.say);
+  offerLeaving(() => {
+    const left = ledger.forgetRoom().then(() => {
+      forgetRoom(room);
+      location.reload();
+    });
+    left.catch(notices.showError);
+  });
   showNotes(store, notices, announcer);
   document.body.removeAttribute("aria-busy");
   connection.start();
