@@ -14,7 +14,7 @@ import { isId, isPayload } from "./protocol.js";
  * @typedef {{ type: "bye", from: string }} Bye
  * @typedef {{ type: "snapshot", from: string, seq: number, part: number, isLast: boolean,
  *   rooms: readonly (readonly [room: string, members: readonly string[]])[] }} Snapshot
- * @typedef {{ type: "message", from: string, room: string, sender: string, to: string, payload: string }} Message
+ * @typedef {{ type: "message" | "relay", from: string, room: string, sender: string, to: string, payload: string }} Message
  * @typedef {Change | Beat | Ask | Bye | Snapshot | Message} BusMessage
  */
 
@@ -47,6 +47,7 @@ export const decodeBusMessage = (text) => {
         ? /** @type {Snapshot} */ (message)
         : undefined;
     case "message":
+    case "relay":
       return [message.room, message.sender, message.to].every(isId) && isPayload(message.payload)
         ? /** @type {Message} */ (message)
         : undefined;

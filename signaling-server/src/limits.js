@@ -39,6 +39,25 @@ export const limitDefinitions = {
   bytesPerSecond: limit("BYTES_PER_SECOND", 64 * KiB, [KiB, largest], "bytes per second of one socket"),
   byteBurst: limit("BYTE_BURST", KiB * KiB, [KiB, largest], "bytes of one socket in one go"),
   maxBufferedBytes: limit("MAX_BUFFERED_BYTES", KiB * KiB, [KiB, largest], "bytes that wait for a slow reader"),
+  relayWindowBytes: limit(
+    "RELAY_WINDOW_BYTES",
+    256 * KiB,
+    [64 * KiB, largest],
+    "bytes relayed ahead of the rates below",
+  ),
+  relayBytesPerSecond: limit(
+    "RELAY_BYTES_PER_SECOND",
+    256 * KiB,
+    [KiB, largest],
+    "bytes relayed per second by a socket",
+  ),
+  relayRoomBytesPerSecond: limit(
+    "RELAY_ROOM_BYTES_PER_SECOND",
+    KiB * KiB,
+    [KiB, largest],
+    "bytes relayed per second by all sockets of a room",
+  ),
+  relayMaxBytes: limit("RELAY_MAX_BYTES", KiB * KiB * KiB, [KiB, largest], "bytes relayed by one socket in all"),
   pingIntervalMs: limit("PING_INTERVAL_MS", 30_000, [10, largest], "ms between WebSocket pings"),
   maxMissedPings: limit("MAX_MISSED_PINGS", 2, [1, 100], "pings in a row that may go unanswered"),
   headersTimeoutMs: limit("HEADERS_TIMEOUT_MS", 10_000, [100, 600_000], "ms for the HTTP headers of a request"),
@@ -91,7 +110,8 @@ export const readLimits = (env) =>
   );
 
 /**
- * A token bucket: `perSecond` sustained, `burst` in one go. `take` answers whether `amount` was there.
+ * A token bucket: `perSecond` sustained, `burst` in one go. `take` answers whether `amount` was there; `reserve` takes it
+ * in any case and answers after how many milliseconds it will be: who asked first is served first.
  * @param {{ perSecond: number, burst: number, nowMs: () => number }} options
  */
 export const createTokenBucket = ({ perSecond, burst, nowMs }) => {
@@ -112,6 +132,12 @@ export const createTokenBucket = ({ perSecond, burst, nowMs }) => {
       if (tokens < amount) return false;
       tokens -= amount;
       return true;
+    },
+    /** @param {number} amount */
+    reserve: (amount) => {
+      refill();
+      tokens -= amount;
+      return Math.max(0, (-tokens / perSecond) * 1000);
     },
     isFull: () => {
       refill();

@@ -39,6 +39,9 @@ export const createMetrics = ({ processMetrics = false } = {}) => {
   const bytesIn = counter("bytes_received_total", "Bytes in frames received from clients");
   const framesOut = counter("frames_sent_total", "Frames sent to clients");
   const charsOut = counter("bytes_sent_total", "Bytes in frames sent to clients");
+  const relayedFrames = counter("relayed_frames_total", "Frames taken from clients to be relayed");
+  const relayedBytes = counter("relayed_bytes_total", "What those frames cost their senders, in bytes");
+  const relayDrops = counter("relay_drops_total", "Frames not relayed, by reason", ["reason"]);
   const busMessages = counter("bus_messages_total", "Messages between instances", ["direction"]);
   /** @type {Map<string, number>} */
   const refusalsSince = new Map();
@@ -68,6 +71,13 @@ export const createMetrics = ({ processMetrics = false } = {}) => {
       framesOut.inc();
       charsOut.inc(bytes);
     },
+    /** @param {number} cost */
+    relayed: (cost) => {
+      relayedFrames.inc();
+      relayedBytes.inc(cost);
+    },
+    /** @param {"slow-reader" | "used-up"} reason */
+    relayDropped: (reason) => relayDrops.inc({ reason }),
     /** @param {"in" | "out" | "dropped"} direction */
     busMessage: (direction) => busMessages.inc({ direction }),
     /** Refusals by code or status since it was asked last: one log line for thousands of them. */

@@ -95,6 +95,7 @@ export const createNatsBus = ({ url, subject, heartbeatMs, limits, clock, log, m
       case "snapshot":
         return other.applySnapshot(message);
       case "message":
+      case "relay":
         return other.receive(message);
       case "bye":
         return part(message.from, other, "instance-left");
@@ -106,8 +107,8 @@ export const createNatsBus = ({ url, subject, heartbeatMs, limits, clock, log, m
     const other = createOtherInstance({
       rooms,
       nowMs: clock.nowMs(),
-      forward: (room, { from: sender, to, payload }) =>
-        publish(toOne(id), { type: "message", from: self, room, sender, to, payload }),
+      forward: (room, { type, from: sender, to, payload }) =>
+        publish(toOne(id), { type, from: self, room, sender, to, payload }),
     });
     others.set(id, other);
     log.info("instance-joined", { instances: others.size + 1 });
@@ -174,7 +175,7 @@ export const createNatsBus = ({ url, subject, heartbeatMs, limits, clock, log, m
         if (wasIn) announce("left", room, member);
         return wasIn;
       };
-      return { ...joined, membership: { send: joined.membership.send, leave } };
+      return { ...joined, membership: { ...joined.membership, leave } };
     },
     get ready() {
       return wire?.isUp === true;

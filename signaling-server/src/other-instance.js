@@ -12,7 +12,7 @@
 /**
  * @param {object} options
  * @param {import("./room.js").Rooms} options.rooms
- * @param {(room: string, message: { from: string, to: string, payload: string }) => void} options.forward sends a message
+ * @param {(room: string, message: { type: "message" | "relay", from: string, to: string, payload: string }) => void} options.forward sends a message
  *   to one of its members
  * @param {number} options.nowMs
  */
@@ -34,7 +34,12 @@ export const createOtherInstance = ({ rooms, forward, nowMs }) => {
     leaveByMemberByRoom.set(room, leaves);
     leaves.set(
       member,
-      rooms.joinElsewhere(room, member, (from, payload) => forward(room, { from, to: member, payload })),
+      rooms.joinElsewhere(
+        room,
+        member,
+        (from, payload) => forward(room, { type: "message", from, to: member, payload }),
+        (from, payload) => forward(room, { type: "relay", from, to: member, payload }),
+      ),
     );
   };
 
@@ -92,9 +97,9 @@ export const createOtherInstance = ({ rooms, forward, nowMs }) => {
       seq = counted;
     },
     /** @param {import("./bus-message.js").Message} message */
-    receive: ({ room, sender, to, payload }) => {
+    receive: ({ type, room, sender, to, payload }) => {
       add(room, sender); // O3
-      rooms.handHere(room, { from: sender, to, payload });
+      rooms.handHere(room, { type, from: sender, to, payload });
     },
     /** Its members leave. */
     forget: () => become(new Map()), // O1

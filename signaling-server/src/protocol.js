@@ -21,11 +21,14 @@ export const closeCodes = /** @type {const} */ ({
 /** @typedef {keyof typeof closeCodes} ErrorCode */
 /** @typedef {{ readonly type: "join", readonly room: string, readonly member: string }} JoinFrame */
 /** @typedef {{ readonly type: "send", readonly to: string, readonly payload: string }} SendFrame */
-/** @typedef {{ ok: true, frame: JoinFrame | SendFrame } | { ok: false, code: "malformed" | "version-unsupported" }} Parsed */
+/** @typedef {{ readonly type: "relay", readonly to: string, readonly payload: string }} RelayFrame */
+/** @typedef {{ ok: true, frame: JoinFrame | SendFrame | RelayFrame } | { ok: false, code: "malformed" | "version-unsupported" }} Parsed */
 
 // 16 bytes as base64url: 22 characters, of which the last carries two bits.
 const idPattern = /^[A-Za-z0-9_-]{21}[AQgw]$/;
 const payloadPattern = /^[A-Za-z0-9_-]+$/;
+
+const leastRelayCost = 1_024;
 
 /** @type {Parsed} */
 const malformed = { ok: false, code: "malformed" };
@@ -41,15 +44,21 @@ export const parseFrame = (text) => {
   const fields = parseObject(text);
   if (fields === undefined) return malformed;
   if (fields.type === "join") return parseJoin(fields);
-  if (fields.type === "send") return parseSend(fields);
+  if (fields.type === "send" || fields.type === "relay") return parseSend(fields.type, fields);
   return malformed;
 };
 
+/** @param {string} payload of a relay frame; small ones cost work rather than bytes */
+export const relayCost = (payload) => Math.max(payload.length, leastRelayCost);
+
 /**
  * @param {readonly string[]} members
- * @param {readonly import("./server.js").IceServer[]} [iceServers] left out when there are none
+ * @param {object} [abilities] each left out when the operator did not set it up
+ * @param {readonly import("./server.js").IceServer[] | undefined} [abilities.iceServers]
+ * @param {{ readonly credit: number } | undefined} [abilities.relay]
  */
-export const joinedFrame = (members, iceServers) => JSON.stringify({ type: "joined", members, iceServers });
+export const joinedFrame = (members, { iceServers, relay } = {}) =>
+  JSON.stringify({ type: "joined", members, iceServers, relay });
 /** @param {readonly import("./server.js").IceServer[]} iceServers */
 export const iceServersFrame = (iceServers) => JSON.stringify({ type: "ice-servers", iceServers });
 /** @param {string} member */
@@ -62,6 +71,12 @@ export const memberLeftFrame = (member) => JSON.stringify({ type: "member-left",
  * @param {string} payload as isPayload accepts it
  */
 export const messageFrame = (from, payload) => `{"type":"message","from":"${from}","payload":"${payload}"}`;
+/** As {@link messageFrame}, for what is relayed. */
+export const relayFrame = (/** @type {string} */ from, /** @type {string} */ payload) =>
+  `{"type":"relay","from":"${from}","payload":"${payload}"}`;
+/** @param {number} amount */
+export const relayCreditFrame = (amount) => JSON.stringify({ type: "relay-credit", amount });
+export const relayOverFrame = () => JSON.stringify({ type: "relay-over" });
 /** @param {ErrorCode} code */
 export const errorFrame = (code) => JSON.stringify({ type: "error", code });
 
@@ -93,13 +108,14 @@ const parseJoin = (fields) => {
 };
 
 /**
+ * @param {"send" | "relay"} type
  * @param {Record<string, unknown>} fields
  * @returns {Parsed}
  */
-const parseSend = (fields) => {
+const parseSend = (type, fields) => {
   const { to, payload } = fields;
   if (!isId(to) || !isPayload(payload) || Object.keys(fields).length !== 3) return malformed;
-  return { ok: true, frame: { type: "send", to, payload } };
+  return { ok: true, frame: { type, to, payload } };
 };
 
 /**

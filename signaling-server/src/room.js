@@ -4,12 +4,13 @@
  * after the last one left. Knows frames as text, not sockets; who is elsewhere is for the bus to tell.
  */
 
-import { memberJoinedFrame, memberLeftFrame, messageFrame } from "./protocol.js";
+import { memberJoinedFrame, memberLeftFrame, messageFrame, relayFrame } from "./protocol.js";
 
-/** @typedef {(frame: string) => void} Deliver */
+/** @typedef {(frame: string, isRelayed?: boolean) => void} Deliver what is relayed may be dropped for a slow reader */
 /**
  * @typedef {object} Membership
  * @property {(to: string, payload: string) => void} send to nobody when `to` is not in the room
+ * @property {(to: string, payload: string) => void} relay likewise
  * @property {() => boolean} leave idempotent; answers whether it was still in
  */
 /**
@@ -17,8 +18,9 @@ import { memberJoinedFrame, memberLeftFrame, messageFrame } from "./protocol.js"
  *   | { ok: false, code: "member-taken" | "room-full" }} Joined `members` are the others
  */
 /**
- * Where a member can be reached: `tell` of those who come and go, `hand` it what another member sent.
- * @typedef {{ isHere: boolean, tell: Deliver, hand: (from: string, payload: string) => void }} Place
+ * Where a member can be reached: `tell` of those who come and go, `hand` it what another member sent, or relayed.
+ * @typedef {(from: string, payload: string) => void} Hand
+ * @typedef {{ isHere: boolean, tell: Deliver, hand: Hand, handRelayed: Hand }} Place
  */
 
 /** @param {{ maxRoomMembers: number }} limits */
@@ -65,13 +67,19 @@ export const createRooms = ({ maxRoomMembers }) => {
       if (room !== undefined && room.size >= maxRoomMembers) return { ok: false, code: "room-full" };
       const members = [...(room?.keys() ?? [])];
       /** @type {Place} */
-      const place = { isHere: true, tell: deliver, hand: (from, payload) => deliver(messageFrame(from, payload)) };
+      const place = {
+        isHere: true,
+        tell: deliver,
+        hand: (from, payload) => deliver(messageFrame(from, payload)),
+        handRelayed: (from, payload) => deliver(relayFrame(from, payload), true),
+      };
       const leave = enter(roomId, member, place);
       return {
         ok: true,
         members,
         membership: {
           send: (to, payload) => placeByMemberByRoom.get(roomId)?.get(to)?.hand(member, payload),
+          relay: (to, payload) => placeByMemberByRoom.get(roomId)?.get(to)?.handRelayed(member, payload),
           leave,
         },
       };
@@ -81,21 +89,24 @@ export const createRooms = ({ maxRoomMembers }) => {
      * taken, which no honest client's is.
      * @param {string} roomId
      * @param {string} member
-     * @param {Place["hand"]} hand
+     * @param {Hand} hand
+     * @param {Hand} handRelayed
      * @returns {() => void} leaves; idempotent
      */
-    joinElsewhere: (roomId, member, hand) => {
+    joinElsewhere: (roomId, member, hand, handRelayed) => {
       if (placeByMemberByRoom.get(roomId)?.has(member)) return () => {};
-      return enter(roomId, member, { isHere: false, tell: () => {}, hand });
+      return enter(roomId, member, { isHere: false, tell: () => {}, hand, handRelayed });
     },
     /**
      * Hands what a member elsewhere sent to a member here, if it is still here.
      * @param {string} roomId
-     * @param {{ from: string, to: string, payload: string }} message
+     * @param {{ type: "message" | "relay", from: string, to: string, payload: string }} message
      */
-    handHere: (roomId, { from, to, payload }) => {
+    handHere: (roomId, { type, from, to, payload }) => {
       const place = placeByMemberByRoom.get(roomId)?.get(to);
-      if (place?.isHere) place.hand(from, payload);
+      if (!place?.isHere) return;
+      if (type === "relay") place.handRelayed(from, payload);
+      else place.hand(from, payload);
     },
     /** Room by room, the members of this instance. */
     *here() {

@@ -46,6 +46,8 @@ export interface SignalingServerOptions {
   readonly authChecks?: readonly Authorize[];
   /** Hands out TURN credentials to those who joined. */
   readonly turn?: TurnOptions;
+  /** Passes on sealed frames of peers that have no direct link, within the relay limits. Default false. */
+  readonly relay?: boolean;
   /** Shares rooms with other instances. */
   readonly nats?: NatsOptions;
   /** Adds figures of the whole process to `/metrics`. Default false. */

@@ -15,6 +15,7 @@ import { defaultLimits } from "./limits.js";
 import { createSilentLog } from "./log.js";
 import { createMetrics } from "./metrics.js";
 import { createNatsBus } from "./nats-bus.js";
+import { createRelayBudgets } from "./relay-budget.js";
 import { createLocalBus } from "./room-bus.js";
 import { startSession } from "./session.js";
 
@@ -34,6 +35,7 @@ export const createSignalingServer = (options = {}) => {
   const { authChecks = [], turn, nats, processMetrics = false } = options;
   const metrics = createMetrics({ processMetrics });
   const bus = nats === undefined ? createLocalBus(limits) : createNatsBus({ ...nats, limits, clock, log, metrics });
+  const relay = options.relay ? createRelayBudgets({ limits, clock }) : undefined;
   const iceServers = turn && createIceServers(turn, clock.nowMs);
   const isAuthorized = createAuthorizer({ checks: authChecks, timeoutMs: limits.authTimeoutMs, clock, log });
   const addresses = createAddressBook({ limits, nowMs: clock.nowMs });
@@ -108,7 +110,7 @@ export const createSignalingServer = (options = {}) => {
 
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       metrics.opened();
-      const session = startSession({ socket: webSocket, bus, limits, clock, metrics, iceServers });
+      const session = startSession({ socket: webSocket, bus, limits, clock, metrics, iceServers, relay });
       sessions.add(session);
       webSocket.once("close", () => sessions.delete(session));
       // Told inside the WebSocket, because a browser hides the status of a refused upgrade from its page.

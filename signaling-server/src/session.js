@@ -9,14 +9,24 @@
  */
 
 import { createTokenBucket } from "./limits.js";
-import { closeCodes, errorFrame, iceServersFrame, joinedFrame, parseFrame } from "./protocol.js";
+import {
+  closeCodes,
+  errorFrame,
+  iceServersFrame,
+  joinedFrame,
+  parseFrame,
+  relayCost,
+  relayCreditFrame,
+  relayOverFrame,
+} from "./protocol.js";
 
 /** @typedef {import("./protocol.js").ErrorCode} ErrorCode */
 /**
  * @typedef {{ phase: "waiting", cancelTimer: () => void }
- *   | { phase: "joined", membership: import("./room.js").Membership }
+ *   | { phase: "joined", membership: import("./room.js").Membership, relay: RelayBudget | undefined }
  *   | { phase: "ended" }} State
  */
+/** @typedef {import("./relay-budget.js").RelayBudget} RelayBudget */
 /** @typedef {{ issue: () => readonly import("./server.js").IceServer[], renewMs: number }} IceServers */
 /**
  * @typedef {object} Session
@@ -33,9 +43,10 @@ import { closeCodes, errorFrame, iceServersFrame, joinedFrame, parseFrame } from
  * @param {import("./server.js").ServerClock} options.clock
  * @param {import("./metrics.js").Metrics} options.metrics
  * @param {IceServers | undefined} options.iceServers
+ * @param {import("./relay-budget.js").RelayBudgets | undefined} options.relay
  * @returns {Session}
  */
-export const startSession = ({ socket, bus, limits, clock, metrics, iceServers }) => {
+export const startSession = ({ socket, bus, limits, clock, metrics, iceServers, relay }) => {
   const messages = createTokenBucket({
     perSecond: limits.messagesPerSecond,
     burst: limits.messageBurst,
@@ -51,9 +62,8 @@ export const startSession = ({ socket, bus, limits, clock, metrics, iceServers }
     if (state.phase === "ended") return; // S1
     const frame = /** @type {Buffer} */ (content);
     metrics.received(frame.length);
-    if (!messages.take(1) || !bytes.take(frame.length)) return refuse("rate-limited");
     if (isBinary) return refuse("malformed");
-    receive(frame.toString("utf8"));
+    receive(frame.toString("utf8"), frame.length);
   });
   socket.on("ping", () => {
     if (!messages.take(1)) refuse("rate-limited");
@@ -69,11 +79,19 @@ export const startSession = ({ socket, bus, limits, clock, metrics, iceServers }
   });
   socket.on("close", () => end());
 
-  /** @param {string} text */
-  const receive = (text) => {
+  /**
+   * @param {string} text
+   * @param {number} length in bytes
+   */
+  const receive = (text, length) => {
     const parsed = parseFrame(text);
     if (!parsed.ok) return refuse(parsed.code);
     const { frame } = parsed;
+    // What is relayed is paid for by credit.
+    if (state.phase === "joined" && state.relay !== undefined && frame.type === "relay") {
+      return passOn(state.membership, state.relay, frame);
+    }
+    if (!messages.take(1) || !bytes.take(length)) return refuse("rate-limited");
     if (state.phase === "waiting" && frame.type === "join") return join(frame.room, frame.member);
     if (state.phase === "joined" && frame.type === "send") return state.membership.send(frame.to, frame.payload);
     refuse("malformed");
@@ -87,9 +105,28 @@ export const startSession = ({ socket, bus, limits, clock, metrics, iceServers }
     const joined = bus.join(room, member, deliver);
     if (!joined.ok) return refuse(joined.code);
     if (state.phase === "waiting") state.cancelTimer();
-    state = { phase: "joined", membership: joined.membership };
+    const budget = relay?.open(room, {
+      onCredit: (amount) => deliver(relayCreditFrame(amount)),
+      onOver: () => deliver(relayOverFrame()),
+    });
+    state = { phase: "joined", membership: joined.membership, relay: budget };
     metrics.joined();
-    deliver(joinedFrame(joined.members, issueIceServers()));
+    const abilities = { iceServers: issueIceServers(), relay: budget && { credit: budget.credit } };
+    deliver(joinedFrame(joined.members, abilities));
+  };
+
+  /**
+   * @param {import("./room.js").Membership} membership
+   * @param {RelayBudget} budget
+   * @param {import("./protocol.js").RelayFrame} frame
+   */
+  const passOn = (membership, budget, { to, payload }) => {
+    const cost = relayCost(payload);
+    const answer = budget.spend(cost);
+    if (answer === "overdrawn") return refuse("rate-limited");
+    if (answer === "over") return metrics.relayDropped("used-up");
+    metrics.relayed(cost);
+    membership.relay(to, payload);
   };
 
   const issueIceServers = () => {
@@ -97,9 +134,11 @@ export const startSession = ({ socket, bus, limits, clock, metrics, iceServers }
     return iceServers?.issue();
   };
 
-  /** @param {string} frame */
-  const deliver = (frame) => {
+  /** @type {import("./room.js").Deliver} */
+  const deliver = (frame, isRelayed = false) => {
     if (socket.readyState !== socket.OPEN) return;
+    // Half of the room is left to signaling: others' haste must not cut a reader off.
+    if (isRelayed && socket.bufferedAmount > limits.maxBufferedBytes / 2) return metrics.relayDropped("slow-reader");
     if (socket.bufferedAmount > limits.maxBufferedBytes) return cut("slow-reader"); // S3
     metrics.sent(frame.length);
     socket.send(frame);
@@ -115,7 +154,9 @@ export const startSession = ({ socket, bus, limits, clock, metrics, iceServers }
     if (state.phase === "waiting") state.cancelTimer();
     const left = state;
     state = { phase: "ended" };
-    if (left.phase === "joined") left.membership.leave(); // S2
+    if (left.phase !== "joined") return;
+    left.relay?.close();
+    left.membership.leave(); // S2
   };
 
   /** @param {ErrorCode} code */

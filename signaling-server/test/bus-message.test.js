@@ -15,6 +15,7 @@ describe("decodeBusMessage", () => {
     { type: "ask", from: self },
     { type: "bye", from: self },
     { type: "message", from: self, room, sender: alice, to: id(11), payload: "AA" },
+    { type: "relay", from: self, room, sender: alice, to: id(11), payload: "AA" },
     ...snapshotParts(self, 3, [[room, [alice]]]),
   ];
 

@@ -38,6 +38,7 @@ beforeAll(async () => {
     MESSAGE_BURST: plenty,
     BYTES_PER_SECOND: plenty,
     BYTE_BURST: plenty,
+    RELAY: "1",
   });
 });
 
@@ -46,7 +47,7 @@ afterAll(() => server?.kill());
 const honestFrames = () => [
   JSON.stringify(joinFrame(id(below(4)), id(100 + below(50)))),
   JSON.stringify({
-    type: "send",
+    type: below(2) === 0 ? "send" : "relay",
     to: id(100 + below(50)),
     payload: Buffer.from(random.bytes(1 + below(300))).toString("base64url"),
   }),

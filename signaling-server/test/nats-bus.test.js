@@ -16,9 +16,10 @@ describe("members on different instances", () => {
 
     atAlice.send(bob, "AA");
     atBob.send(alice, "AQ");
-
     expect(atBob.members).toEqual([alice]);
-    expect(atBob.news()).toEqual(["message AA"]);
+    atAlice.relay(bob, "Ag");
+
+    expect(atBob.news()).toEqual(["message AA", "relay Ag"]);
     expect(atAlice.news()).toEqual([`member-joined ${bob}`, "message AQ"]);
     atBob.leave();
     expect(atAlice.news()).toEqual([`member-left ${bob}`]);

@@ -48,18 +48,29 @@ describe("createRooms", () => {
     /** @type {string[][]} */
     const atBob = [];
     const alice = rooms.join(room, id(2), (frame) => atAlice.push(frame));
-    const bobLeaves = rooms.joinElsewhere(room, id(3), (...message) => atBob.push(message));
+    const bobLeaves = rooms.joinElsewhere(
+      room,
+      id(3),
+      (...message) => atBob.push(message),
+      (...message) => atBob.push(["relayed", ...message]),
+    );
 
     if (alice.ok) alice.membership.send(id(3), "AA");
-    rooms.handHere(room, { from: id(3), to: id(2), payload: "AQ" });
-    rooms.handHere(room, { from: id(2), to: id(3), payload: "Ag" });
+    if (alice.ok) alice.membership.relay(id(3), "Aw");
+    rooms.handHere(room, { type: "message", from: id(3), to: id(2), payload: "AQ" });
+    rooms.handHere(room, { type: "relay", from: id(3), to: id(2), payload: "BA" });
+    rooms.handHere(room, { type: "message", from: id(2), to: id(3), payload: "Ag" });
     bobLeaves();
     bobLeaves();
 
-    expect(atBob).toEqual([[id(2), "AA"]]);
+    expect(atBob).toEqual([
+      [id(2), "AA"],
+      ["relayed", id(2), "Aw"],
+    ]);
     expect(atAlice.map((frame) => JSON.parse(frame))).toEqual([
       { type: "member-joined", member: id(3) },
       { type: "message", from: id(3), payload: "AQ" },
+      { type: "relay", from: id(3), payload: "BA" },
       { type: "member-left", member: id(3) },
     ]);
     expect([...rooms.here()]).toEqual([[room, [id(2)]]]);
@@ -70,7 +81,12 @@ describe("createRooms", () => {
     const rooms = createRooms(defaultLimits());
     const alice = rooms.join(room, id(2), () => {});
 
-    rooms.joinElsewhere(room, id(2), () => {})();
+    rooms.joinElsewhere(
+      room,
+      id(2),
+      () => {},
+      () => {},
+    )();
 
     expect(rooms.memberCount).toBe(1);
     expect(alice.ok && alice.membership.leave()).toBe(true);
