@@ -3,7 +3,7 @@
 import type { LedgerError } from "./common/errors.ts";
 import type { SiteId } from "./common/ids.ts";
 import type { RowMode, StorageKind } from "./database/database.ts";
-import type { SqlValue } from "./database/value.ts";
+import type { SqlParams, SqlValue } from "./database/value.ts";
 import type { Route } from "./transport/channel.ts";
 
 /** A row keyed by column name. Of several columns with one name the last is kept. */
@@ -20,6 +20,9 @@ export interface ExecResult<R = Row> {
   /** Rows that INSERT, UPDATE and DELETE changed; 0 for a query. */
   readonly rowsAffected: number;
 }
+
+/** A statement of `batch()`: its text, or with params. */
+export type BatchStatement = string | { readonly sql: string; readonly params?: SqlParams };
 
 /** Some commit changed these tables. */
 export interface ChangeEvent {

@@ -1,6 +1,7 @@
 /** The public names of `ledger`. */
 
 export type {
+  BatchStatement,
   ChangeEvent,
   ExecOptions,
   ExecResult,
@@ -19,4 +20,5 @@ export type { StorageKind } from "./database/database.ts";
 export type { SqlParam, SqlParams, SqlValue } from "./database/value.ts";
 export { Ledger } from "./ledger.ts";
 export type { LedgerOptions } from "./options.ts";
+export type { Transaction, TransactionOptions } from "./transaction.ts";
 export type { Route } from "./transport/channel.ts";

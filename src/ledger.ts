@@ -2,19 +2,33 @@
  * The facade that apps import, and the composition root: the only file that knows every concrete part.
  */
 
-import type { ExecOptions, ExecResult, LedgerEventName, LedgerEvents, LedgerStatus, Row } from "./api.ts";
+import type {
+  BatchStatement,
+  ExecOptions,
+  ExecResult,
+  LedgerEventName,
+  LedgerEvents,
+  LedgerStatus,
+  Row,
+} from "./api.ts";
 import { createEmitter, type Unsubscribe } from "./common/emitter.ts";
 import { LedgerError, toLedgerError } from "./common/errors.ts";
 import type { SiteId } from "./common/ids.ts";
 import { createSilentLogger } from "./common/logger.ts";
 import { createSystemRandom } from "./common/random.ts";
-import type { ExecRequest } from "./database/database.ts";
 import type { SqlParams, SqlValue } from "./database/value.ts";
 import type { Host } from "./host.ts";
 import { takeTokenFromUrl, tokenToInviteUrl } from "./invitation.ts";
 import { openHost } from "./open-host.ts";
 import { checkSignalingUrl, resolveOptions, type LedgerOptions, type ResolvedOptions } from "./options.ts";
 import { createToken } from "./security/token.ts";
+import {
+  createTransactions,
+  toRequest,
+  type Transaction,
+  type TransactionOptions,
+  type Transactions,
+} from "./transaction.ts";
 
 type State =
   | { readonly name: "new" }
@@ -33,12 +47,18 @@ type State =
 export class Ledger {
   readonly #options: ResolvedOptions;
   readonly #emitter;
+  readonly #transactions: Transactions;
   #state: State = { name: "new" };
 
   /** Opens nothing yet. @throws LedgerError LEDGER_OPTION_INVALID */
   constructor(options: LedgerOptions = {}) {
     this.#options = resolveOptions(options, typeof document !== "undefined");
     const logger = this.#options.logger ?? createSilentLogger();
+    this.#transactions = createTransactions({
+      call: (call) => this.#host("transaction").call(call),
+      random: createSystemRandom(),
+      idleMs: this.#options.transactionIdleMs,
+    });
     this.#emitter = createEmitter<LedgerEvents>((error, event) => {
       logger.error("a listener of the app threw", { event, error: String(error) });
       if (event === "error") return; // Reporting it would call the same listener again.
@@ -102,25 +122,42 @@ export class Ledger {
   ): Promise<ExecResult<readonly SqlValue[]>>;
   exec<R = Row>(sql: string, params?: SqlParams, options?: ExecOptions): Promise<ExecResult<R>>;
   async exec(sql: string, params?: SqlParams, options: ExecOptions = {}): Promise<ExecResult<unknown>> {
-    const host = this.#host("exec");
-    const request: ExecRequest = {
-      sql,
-      ...(params === undefined ? {} : { params }),
-      ...(options.rowMode === undefined ? {} : { rowMode: options.rowMode }),
-    };
-    return host.call({ type: "exec", request });
+    return this.#database("exec").call({ type: "exec", request: toRequest(sql, params, options.rowMode) });
   }
 
   /** The rows of a query. Throws as {@link exec} does. */
   async query<R = Row>(sql: string, params?: SqlParams): Promise<readonly R[]> {
-    this.#host("query");
+    this.#database("query");
     return (await this.exec<R>(sql, params)).rows;
   }
 
   /** The first row of a query, or undefined. Throws as {@link exec} does. */
   async get<R = Row>(sql: string, params?: SqlParams): Promise<R | undefined> {
-    this.#host("get");
+    this.#database("get");
     return (await this.exec<R>(sql, params)).rows[0];
+  }
+
+  /**
+   * Runs statements in order, in one transaction and one hop: all of them or, when one fails, none.
+   * @returns one answer per statement. Throws as {@link exec} does.
+   */
+  async batch(statements: readonly BatchStatement[]): Promise<readonly ExecResult[]> {
+    const requests = statements.map((statement) =>
+      typeof statement === "string" ? { sql: statement } : toRequest(statement.sql, statement.params, undefined),
+    );
+    return this.#database("batch").call({ type: "batch", requests }) as Promise<readonly ExecResult[]>;
+  }
+
+  /**
+   * Runs `work` in a transaction of its own, isolated from everything else that uses this database in any tab: it becomes one
+   * version and arrives whole at peers. Commits when `work` returns and answers with its value; rolls back when it throws.
+   * Inside, only `tx` may be used. While it is open every other call waits, so it should do nothing but SQL.
+   * @throws LedgerError LEDGER_TRANSACTION_ENDED, LEDGER_TRANSACTION_MISUSED; LEDGER_LEADER_CHANGED when the tab that owned the
+   *   database went away before it answered the commit; `signal.reason` when aborted; whatever `work` throws
+   */
+  async transaction<T>(work: (tx: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
+    this.#database("transaction");
+    return this.#transactions.run(work, options);
   }
 
   /**
@@ -128,7 +165,7 @@ export class Ledger {
    * @throws LedgerError LEDGER_TABLE_NOT_FOUND and the other LEDGER_TABLE_* codes, each with the remedy
    */
   async enableSync(table: string): Promise<void> {
-    await this.#host("enableSync").call({ type: "enable-sync", table });
+    await this.#database("enableSync").call({ type: "enable-sync", table });
   }
 
   /**
@@ -273,6 +310,16 @@ export class Ledger {
 
   #tellStatus(): void {
     this.#emitter.emit("status", this.status());
+  }
+
+  /** The host, for a call that waits for the database. */
+  #database(call: string): Host {
+    const host = this.#host(call);
+    if (this.#transactions.isInside) {
+      const message = `db.${call}() inside transaction() would wait for the transaction to end; use tx instead`;
+      throw new LedgerError("LEDGER_TRANSACTION_MISUSED", message);
+    }
+    return host;
   }
 
   #host(call: string): Host {

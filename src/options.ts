@@ -38,6 +38,8 @@ export interface LedgerOptions {
   readonly linkTimeoutMs?: number;
   /** How long changes of others wait before they are passed on to a third peer, milliseconds. Default 60. */
   readonly relayDelayMs?: number;
+  /** A transaction() that asks nothing of the database for so long is rolled back, milliseconds. Default 5,000. */
+  readonly transactionIdleMs?: number;
   /** URL of the package's `worker.js`, for bundlers that do not find it by themselves. */
   readonly workerUrl?: string | URL;
   /** URL of the package's `crsqlite-sync.wasm`, for bundlers that do not find it by themselves. */
@@ -55,6 +57,7 @@ export const optionDefaults = {
   maxLinks: 8,
   linkTimeoutMs: 15_000,
   relayDelayMs: 60,
+  transactionIdleMs: 5_000,
 } as const;
 
 export interface ResolvedOptions extends LedgerOptions {
@@ -64,6 +67,7 @@ export interface ResolvedOptions extends LedgerOptions {
   readonly maxLinks: number;
   readonly linkTimeoutMs: number;
   readonly relayDelayMs: number;
+  readonly transactionIdleMs: number;
   readonly storageLadder: readonly StorageKind[];
 }
 
@@ -143,6 +147,12 @@ export const resolveOptions = (options: LedgerOptions, inBrowser: boolean): Reso
     maxLinks: integerBetween("maxLinks", options.maxLinks ?? optionDefaults.maxLinks, 2, 32),
     linkTimeoutMs: integerBetween("linkTimeoutMs", options.linkTimeoutMs ?? optionDefaults.linkTimeoutMs, 100, 600_000),
     relayDelayMs: integerBetween("relayDelayMs", options.relayDelayMs ?? optionDefaults.relayDelayMs, 0, 60_000),
+    transactionIdleMs: integerBetween(
+      "transactionIdleMs",
+      options.transactionIdleMs ?? optionDefaults.transactionIdleMs,
+      100,
+      600_000,
+    ),
     storageLadder: resolveLadder(options.storage, inBrowser),
   };
 };

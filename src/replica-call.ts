@@ -3,39 +3,56 @@
  * ways between an app and its database carry them as they are, and only the two ends know what they say.
  */
 
-import type { Database, ExecRequest, ExecResult } from "./database/database.ts";
+import type { ExecRequest, ExecResult } from "./database/database.ts";
+
+declare const brand: unique symbol;
+
+/** Made by whoever begins a transaction, so that it can be ended even while its beginning is not answered: 32 hex digits. */
+export type TransactionId = string & { readonly [brand]: "TransactionId" };
 
 export type ReplicaCall =
-  { readonly type: "exec"; readonly request: ExecRequest } | { readonly type: "enable-sync"; readonly table: string };
+  | { readonly type: "exec"; readonly request: ExecRequest; /** Default: in none. */ readonly within?: TransactionId }
+  | { readonly type: "batch"; readonly requests: readonly ExecRequest[] }
+  /** Answered once the transaction is open. @property idleMs - rolled back when nothing is asked of it for so long */
+  | { readonly type: "begin"; readonly transaction: TransactionId; readonly idleMs: number }
+  | { readonly type: "savepoint" | "release" | "rollback-to"; readonly transaction: TransactionId }
+  | { readonly type: "commit"; readonly transaction: TransactionId }
+  /** Also of a transaction that is over or unknown, which does nothing. */
+  | { readonly type: "rollback"; readonly transaction: TransactionId }
+  | { readonly type: "enable-sync"; readonly table: string };
 
 /** What a call is answered with. */
 export interface ReplicaAnswers {
   readonly exec: ExecResult;
+  readonly batch: readonly ExecResult[];
+  readonly begin: undefined;
+  readonly savepoint: undefined;
+  readonly release: undefined;
+  readonly "rollback-to": undefined;
+  readonly commit: undefined;
+  readonly rollback: undefined;
   readonly "enable-sync": undefined;
 }
 
 export type AnswerTo<C extends ReplicaCall> = ReplicaAnswers[C["type"]];
 
-/** Whether a call that was perhaps carried out may be made again. */
+/** Whether a call that was perhaps carried out by a replica that is gone may be made again, of another. */
 export const mayCallTwice = (call: ReplicaCall): boolean => {
   switch (call.type) {
     case "exec":
-      return onlyReads(call.request.sql);
+      // The transaction went with its replica, and so did everything that was done in it.
+      return call.within !== undefined || onlyReads(call.request.sql);
+    case "batch":
+      return call.requests.every(({ sql }) => onlyReads(sql));
+    case "commit":
+      return false;
+    case "begin":
+    case "savepoint":
+    case "release":
+    case "rollback-to":
+    case "rollback":
     case "enable-sync":
       return true;
-  }
-};
-
-/** The database's end. Rejects as the Database's methods do. */
-export const answerCall = async <C extends ReplicaCall>(database: Database, call: C): Promise<AnswerTo<C>> =>
-  perform(database, call) as Promise<AnswerTo<C>>;
-
-const perform = async (database: Database, call: ReplicaCall): Promise<unknown> => {
-  switch (call.type) {
-    case "exec":
-      return database.exec(call.request);
-    case "enable-sync":
-      return database.enableSync(call.table);
   }
 };
 

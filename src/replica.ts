@@ -12,7 +12,8 @@ import type { Random } from "./common/random.ts";
 import { openChangeLog } from "./database/change-log.ts";
 import type { Commit, DatabaseOptions, StorageKind } from "./database/database.ts";
 import { openDatabase } from "./database/open-database.ts";
-import { answerCall, type AnswerTo, type ReplicaCall } from "./replica-call.ts";
+import { createCallAnswerer } from "./answer-calls.ts";
+import type { AnswerTo, ReplicaCall } from "./replica-call.ts";
 import { defaultDelays } from "./replication/core-state.ts";
 import { createReplicator, type PeerProgress } from "./replicator.ts";
 import type { Link } from "./transport/link.ts";
@@ -68,6 +69,7 @@ export const openReplica = async (
     delays: { ...defaultDelays, relayDelayMs: options.relayDelayMs },
   });
 
+  const answerer = createCallAnswerer({ database, clock, logger });
   const emitter = createEmitter<ReplicaEvents>((error) => logger.error("a listener threw", { error: String(error) }));
   database.onCommit((commit) => emitter.emit("commit", commit));
   replicator.on("sync", (count, peer) => emitter.emit("sync", count, peer));
@@ -85,11 +87,14 @@ export const openReplica = async (
     get progress() {
       return replicator.progress();
     },
-    call: (call) => answerCall(database, call),
+    call: (call) => answerer.answer(call),
     attach: (link) => replicator.attach(link),
     on: emitter.on,
     close: () => {
-      closing ??= replicator.close().then(() => database.close());
+      closing ??= answerer
+        .close()
+        .then(() => replicator.close())
+        .then(() => database.close());
       return closing;
     },
   };

@@ -12,6 +12,9 @@ export const errorCodes = {
   LEDGER_CONSTRAINT: "the statement broke a constraint of the schema; nothing of it was stored",
   LEDGER_PARAMS_INVALID: "a parameter is missing, superfluous or of a type that SQLite cannot store",
   LEDGER_STATEMENT_REFUSED: "the statement would disturb the database that all tabs and the replication share",
+  LEDGER_TRANSACTION_ENDED:
+    "the transaction is over: it was idle for too long, or its database went away; nothing of it was kept",
+  LEDGER_TRANSACTION_MISUSED: "inside transaction() only its own innermost tx may be used",
   LEDGER_INTERNAL_TABLE: "the statement writes to a table that belongs to cr-sqlite or to Ledger",
   LEDGER_SCHEMA_CHANGE_REFUSED: "ALTER or DROP of a synced table would break replication",
   LEDGER_KEY_UPDATE_REFUSED: "the primary key of a synced row cannot be updated; delete the row and insert a new one",

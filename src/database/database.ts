@@ -39,6 +39,26 @@ export interface Commit {
   readonly version: number;
 }
 
+/**
+ * A transaction that stays open between calls. Calls run in the order in which they are made, after the guard rails.
+ * Over when committed or rolled back, by a statement that SQLite answers with a rollback of everything, by a crash and by
+ * close(): every later call rejects with LEDGER_TRANSACTION_ENDED, and what was not committed is gone.
+ */
+export interface OpenTransaction {
+  /** A statement that fails leaves the transaction open and what was done before it in place. */
+  exec(request: ExecRequest): Promise<ExecResult>;
+  /** Opens a transaction within, up to its release() or rollbackTo(). */
+  savepoint(): Promise<void>;
+  /** Ends the innermost savepoint and keeps what was done since. */
+  release(): Promise<void>;
+  /** Ends the innermost savepoint and undoes what was done since. */
+  rollbackTo(): Promise<void>;
+  /** Resolves once everything is durable and told by onCommit(). */
+  commit(): Promise<void>;
+  /** Idempotent. */
+  rollback(): Promise<void>;
+}
+
 /** A synced table as this replica knows it. */
 export interface SyncedTable {
   readonly name: string;
@@ -54,6 +74,12 @@ export interface Database {
 
   /** Runs one statement with params, or several without in one transaction, after the guard rails. */
   exec(request: ExecRequest): Promise<ExecResult>;
+
+  /** Runs the requests in order in one transaction: all of them or, when one fails, none. */
+  batch(requests: readonly ExecRequest[]): Promise<readonly ExecResult[]>;
+
+  /** Opens a transaction once everything asked for before is done; until it ends, everything else waits. */
+  begin(): Promise<OpenTransaction>;
 
   /** Makes `table` replicate; idempotent. Rows that are there already replicate as well. */
   enableSync(table: string): Promise<void>;

@@ -19,8 +19,12 @@ export interface ExecOutcome {
   readonly mayHaveWritten: boolean;
 }
 
+/** `alone`: no transaction is open, and whoever calls undoes one that a failure left open; `inside`: one is. */
+export type ExecScope = "alone" | "inside";
+
 export interface Executor {
-  exec(request: ExecRequest): Promise<ExecOutcome>;
+  /** Inside a transaction a call that fails leaves what was done before it. */
+  exec(request: ExecRequest, scope?: ExecScope): Promise<ExecOutcome>;
   /** Must be called when the schema changed: what was allowed then may be refused now. */
   forgetStatements(): Promise<void>;
 }
@@ -89,14 +93,31 @@ export const createExecutor = (
     }
   };
 
-  /** A trigger is judged after it was made, so making one needs a transaction that can undo it. */
-  const execOnly = async (guarded: Guarded, request: ExecRequest): Promise<ExecOutcome> => {
-    if (!guarded.facts.createsTrigger) return execCached(guarded, request);
-    await connection.all("begin immediate");
-    const outcome = await execCached(guarded, request);
-    await connection.all("commit");
-    return outcome;
+  /** All of `work` or nothing. */
+  const atomically = async <T>(scope: ExecScope, work: () => Promise<T>): Promise<T> => {
+    if (scope === "alone") {
+      await connection.all("begin immediate");
+      const result = await work();
+      await connection.all("commit");
+      return result;
+    }
+    await connection.all("savepoint ledger_exec");
+    try {
+      return await work();
+    } catch (error) {
+      if (connection.crash === undefined && connection.isInTransaction) {
+        await connection.resetPending();
+        await connection.all("rollback to ledger_exec");
+      }
+      throw error;
+    } finally {
+      if (connection.crash === undefined && connection.isInTransaction) await connection.all("release ledger_exec");
+    }
   };
+
+  /** A trigger is judged after it was made, so making one needs a transaction that can undo it. */
+  const execOnly = (guarded: Guarded, request: ExecRequest, scope: ExecScope): Promise<ExecOutcome> =>
+    guarded.facts.createsTrigger ? atomically(scope, () => execCached(guarded, request)) : execCached(guarded, request);
 
   const compile = async (script: Script): Promise<Guarded | undefined> => {
     const guard = createStatementGuard(syncedTables());
@@ -134,10 +155,10 @@ export const createExecutor = (
     return { result: { ...result, rowsAffected }, changedTables, mayHaveWritten };
   };
 
-  const exec = async (request: ExecRequest): Promise<ExecOutcome> => {
+  const exec = async (request: ExecRequest, scope: ExecScope = "alone"): Promise<ExecOutcome> => {
     const { sql, params, rowMode = "object" } = request;
     const cached = cache.get(sql);
-    if (cached !== undefined) return execOnly(cached, request);
+    if (cached !== undefined) return execOnly(cached, request, scope);
     if (!isStorableText(sql)) {
       throw new LedgerError(
         "LEDGER_SQL_ERROR",
@@ -154,7 +175,7 @@ export const createExecutor = (
       }
       if (isBlankSql(script.restSql())) {
         await cache.set(sql, only)?.statement.finalize();
-        return await execOnly(only, request);
+        return await execOnly(only, request, scope);
       }
       if (hasParams(params)) {
         await only.statement.finalize();
@@ -163,10 +184,7 @@ export const createExecutor = (
           "several statements in one text take no parameters; pass them one by one",
         );
       }
-      await connection.all("begin immediate");
-      const outcome = await execSeveral(only, () => compile(script), rowMode);
-      await connection.all("commit");
-      return outcome;
+      return await atomically(scope, () => execSeveral(only, () => compile(script), rowMode));
     } finally {
       script.close();
     }

@@ -9,10 +9,19 @@ import { bytesToSiteId, type SiteId } from "../common/ids.ts";
 import { createSilentLogger, type Logger } from "../common/logger.ts";
 import { createWorkQueue } from "../common/work-queue.ts";
 import type { Connection } from "./connection.ts";
-import type { Commit, CommitOrigin, Database, ExecRequest, SyncedTable } from "./database.ts";
+import type {
+  Commit,
+  CommitOrigin,
+  Database,
+  ExecRequest,
+  ExecResult,
+  OpenTransaction,
+  SyncedTable,
+} from "./database.ts";
 import type { EngineHost } from "./engine-host.ts";
 import { createExecutor, type Executor } from "./executor.ts";
 import { enableSyncOf } from "./enable-sync.ts";
+import { createOpenTransaction } from "./open-transaction.ts";
 import type { SqliteConnection } from "./sqlite-connection.ts";
 import { areTablesEqual, readSyncedTables } from "./synced-tables.ts";
 
@@ -36,6 +45,7 @@ export const createSqliteDatabase = async (
   let schemaVersion = -1;
   let syncedTables: ReadonlyMap<string, SyncedTable> = new Map();
   let views: ReadonlySet<string> = new Set();
+  let openTransaction: OpenTransaction | undefined;
   let closing: Promise<void> | undefined;
 
   const openSession = async (): Promise<void> => {
@@ -69,9 +79,7 @@ export const createSqliteDatabase = async (
     if (connection.isInTransaction) await connection.run("rollback");
   };
   const alone = <T>(work: (current: Session) => Promise<T>): Promise<T> => {
-    if (closing !== undefined) {
-      return Promise.reject(new LedgerError("LEDGER_CLOSED", "the database was closed; open a new one"));
-    }
+    if (closing !== undefined) return Promise.reject(closedError());
     return queue.run(async () => {
       if (session.connection.crash !== undefined) {
         logger.warn("opening the engine again after a crash");
@@ -118,6 +126,41 @@ export const createSqliteDatabase = async (
       return result;
     });
 
+  const batch = (requests: readonly ExecRequest[]): Promise<readonly ExecResult[]> =>
+    alone(async ({ connection, executor }) => {
+      const results: ExecResult[] = [];
+      const changedTables = new Set<string>();
+      await connection.all("begin immediate");
+      for (const [index, request] of requests.entries()) {
+        const outcome = await executor.exec(request, "inside").catch((error: unknown) => {
+          throw ofStatement(index, requests.length, error);
+        });
+        results.push(outcome.result);
+        for (const table of outcome.changedTables) changedTables.add(table);
+      }
+      await connection.all("commit");
+      await report(changedTables, { type: "local" });
+      return results;
+    });
+
+  const begin = (): Promise<OpenTransaction> =>
+    new Promise((resolve, reject) => {
+      alone(async ({ connection, executor }) => {
+        if (closing !== undefined) throw closedError();
+        await connection.all("begin immediate");
+        await new Promise<void>((ended) => {
+          openTransaction = createOpenTransaction({
+            connection,
+            executor,
+            committed: (tables) => report(tables, { type: "local" }),
+            ended,
+          });
+          resolve(openTransaction);
+        });
+        openTransaction = undefined;
+      }).catch(reject);
+    });
+
   const enableSync = (table: string): Promise<void> =>
     alone(async ({ connection }) => {
       await connection.all("begin immediate");
@@ -127,6 +170,9 @@ export const createSqliteDatabase = async (
     });
 
   const closeSession = async (): Promise<void> => {
+    await openTransaction?.rollback().catch((error: unknown) => {
+      logger.warn("an open transaction was not rolled back", { message: toLedgerError(error).message });
+    });
     await queue.idle();
     try {
       await session.connection.close();
@@ -152,6 +198,8 @@ export const createSqliteDatabase = async (
     },
     storage: host.storage,
     exec,
+    batch,
+    begin,
     enableSync,
     get syncedTables() {
       return syncedTables;
@@ -166,3 +214,11 @@ export const createSqliteDatabase = async (
     close: () => (closing ??= closeSession()),
   };
 };
+
+/** The failure of one statement of a batch, which says which. */
+const ofStatement = (index: number, count: number, thrown: unknown): LedgerError => {
+  const error = toLedgerError(thrown);
+  return new LedgerError(error.code, `statement ${index + 1} of ${count}: ${error.message}`, { cause: error.cause });
+};
+
+const closedError = (): LedgerError => new LedgerError("LEDGER_CLOSED", "the database was closed; open a new one");

@@ -45,7 +45,7 @@ const schemaVerbs = new Set(["create", "drop", "alter", "analyze", "reindex", "v
 const schemaTables = /^sqlite_(schema|master|temp_schema|temp_master|stat\d|sequence)$/;
 const crsqlTrigger = /__crsql_[a-z]+trig$/;
 
-const transactionRemedy = "put the statements into one exec(): they run in one transaction";
+const transactionRemedy = "use transaction(), or batch() when no statement depends on another's answer";
 
 export const createStatementGuard = (syncedTables: ReadonlyMap<string, SyncedTable>): StatementGuard => {
   const writtenTables = new Set<string>();

@@ -6,6 +6,7 @@
 import { errorToWire, toLedgerError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { Host, HostEvent, HostSnapshot } from "../host.ts";
+import type { ReplicaCall, TransactionId } from "../replica-call.ts";
 import type { Locks } from "./locks.ts";
 import { createRoomKeeper } from "./room-keeper.ts";
 import type { TabChannels } from "./tab-channel.ts";
@@ -57,6 +58,8 @@ interface Follower {
   readonly drop: () => void;
   /** Requests that were received and are not answered. */
   unanswered: number;
+  /** Transactions that the tab began and did not end. */
+  readonly transactions: Set<TransactionId>;
 }
 
 export const createTabLeader = (options: TabLeaderOptions): TabLeader => {
@@ -115,14 +118,31 @@ export const createTabLeader = (options: TabLeaderOptions): TabLeader => {
 
   const serve = async (follower: Follower, id: number, request: HostRequest): Promise<void> => {
     follower.unanswered += 1;
+    if (request.type === "call") noteTransaction(follower, request.call);
     const outcome = await ask(request);
     follower.unanswered -= 1;
     if (outcome.type === "refusal") follower.post({ type: "refusal", id, error: errorToWire(outcome.error) });
     else follower.post({ ...outcome, id });
   };
 
+  const noteTransaction = ({ transactions }: Follower, call: ReplicaCall): void => {
+    if (call.type === "begin") transactions.add(call.transaction);
+    else if (call.type === "commit" || call.type === "rollback") transactions.delete(call.transaction);
+  };
+
+  /** Nobody is left to end what the tab began. */
+  const rollBackFor = ({ transactions }: Follower): void => {
+    for (const transaction of transactions) {
+      host.call({ type: "rollback", transaction }).catch((error: unknown) => {
+        logger.warn("a transaction of a tab that is gone was not rolled back", { error: String(error) });
+      });
+    }
+    transactions.clear();
+  };
+
   const release = (tab: TabId, follower: Follower): void => {
     follower.drop();
+    rollBackFor(follower);
     if (followers.get(tab) === follower) followers.delete(tab);
   };
 
@@ -138,11 +158,13 @@ export const createTabLeader = (options: TabLeaderOptions): TabLeader => {
   };
 
   const accept = (tab: TabId, line: string): void => {
-    followers.get(tab)?.drop();
+    const before = followers.get(tab);
+    before?.drop();
     const channel = channels.open(names.line(line));
     const watching = new AbortController();
     const follower: Follower = {
       unanswered: 0,
+      transactions: before?.transactions ?? new Set(),
       post: (message) => channel.post(message),
       drop: () => {
         watching.abort();

@@ -7,6 +7,7 @@ import { execCases } from "./exec-cases.ts";
 import { guardCases } from "./guard-cases.ts";
 import { storageCases } from "./storage-cases.ts";
 import { syncCases } from "./sync-cases.ts";
+import { transactionCases } from "./transaction-cases.ts";
 import { valueCases } from "./value-cases.ts";
 
 export const databaseCases: readonly DatabaseCase[] = [
@@ -15,6 +16,7 @@ export const databaseCases: readonly DatabaseCase[] = [
   ...guardCases,
   ...syncCases,
   ...commitCases,
+  ...transactionCases,
   ...storageCases,
 ];
 

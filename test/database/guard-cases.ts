@@ -7,7 +7,7 @@ import { openWithNotes, rowsOf, type DatabaseCase } from "./database-case.ts";
 const refusals: readonly (readonly [LedgerErrorCode, RegExp, readonly string[]])[] = [
   [
     "LEDGER_STATEMENT_REFUSED",
-    /put the statements into one exec\(\)/,
+    /transaction\(\)/,
     ["begin", "BEGIN IMMEDIATE", "commit", "end", "rollback", "savepoint s", "release s", "/* x */ begin"],
   ],
   ["LEDGER_STATEMENT_REFUSED", /second Ledger/, ["attach ':memory:' as other", "detach main"]],

@@ -36,6 +36,8 @@ export const createFakeFile = (): FakeFile => ({
 export interface FakeReplica extends Host {
   /** Rooms entered and left, in order. */
   readonly rooms: string[];
+  /** Calls about transactions, in order. */
+  readonly calls: ReplicaCall[];
   /** Whether calls stay unanswered, and whether they write before that. */
   stalls: "not" | "before-write" | "after-write";
   meet(peerId: SiteId): void;
@@ -94,6 +96,15 @@ export const openFakeReplica = async (file: FakeFile, signal: AbortSignal): Prom
       case "enable-sync":
         file.written.push(`sync ${call.table}`);
         return undefined;
+      case "batch":
+      case "begin":
+      case "savepoint":
+      case "release":
+      case "rollback-to":
+      case "commit":
+      case "rollback":
+        replica.calls.push(call);
+        return undefined;
     }
   };
 
@@ -101,6 +112,7 @@ export const openFakeReplica = async (file: FakeFile, signal: AbortSignal): Prom
 
   const replica: FakeReplica = {
     rooms: [],
+    calls: [],
     stalls: "not",
     get snapshot() {
       return snapshot;

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { LedgerError } from "../../src/common/errors.ts";
+import type { TransactionId } from "../../src/replica-call.ts";
 import { bobId } from "./fake-replica.ts";
 import { createFakeTabs, eventTexts, type OpenTab } from "./fake-tabs.ts";
 import { enableSyncOn, execOn } from "../support/calls.ts";
@@ -499,4 +500,22 @@ test("refuses calls under a leader of another version until that one is gone", a
   await tabs.rest();
   await execOn(bob.host, { sql: "two" });
   expect(tabs.file.written).toEqual(["two"]);
+});
+
+test.each(["crashes", "leaves"] as const)("rolls back what a following tab left open when it %s", async (how) => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  const bob = await tabs.open();
+  const begin = (digit: string) =>
+    bob.host.call({ type: "begin", transaction: digit.repeat(32) as TransactionId, idleMs: 5_000 });
+  await begin("1");
+  await begin("2");
+  await bob.host.call({ type: "commit", transaction: "1".repeat(32) as TransactionId });
+
+  if (how === "crashes") bob.tab.crash();
+  else await bob.host.close();
+  await tabs.rest();
+
+  expect(replicaOf(alice).calls.at(-1)).toEqual({ type: "rollback", transaction: "2".repeat(32) });
+  expect(replicaOf(alice).calls).toHaveLength(4);
 });

@@ -1,0 +1,53 @@
+/** The database's end of the calls: puts each to the Database. Owns nothing but the transactions that are open. */
+
+import type { Clock } from "./common/clock.ts";
+import type { Logger } from "./common/logger.ts";
+import type { Database } from "./database/database.ts";
+import type { AnswerTo, ReplicaCall } from "./replica-call.ts";
+import { createReplicaTransactions } from "./replica-transactions.ts";
+
+export interface CallAnswerer {
+  /** Rejects as the Database's methods do. */
+  answer<C extends ReplicaCall>(call: C): Promise<AnswerTo<C>>;
+  /** Rolls back what is open. Idempotent, never rejects. */
+  close(): Promise<void>;
+}
+
+export const createCallAnswerer = (options: {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}): CallAnswerer => {
+  const { database } = options;
+  const transactions = createReplicaTransactions(options);
+
+  const perform = async (call: ReplicaCall): Promise<unknown> => {
+    switch (call.type) {
+      case "exec": {
+        const { request, within } = call;
+        return within === undefined ? database.exec(request) : transactions.use(within, (open) => open.exec(request));
+      }
+      case "batch":
+        return database.batch(call.requests);
+      case "begin":
+        return transactions.begin(call.transaction, call.idleMs);
+      case "savepoint":
+        return transactions.use(call.transaction, (open) => open.savepoint());
+      case "release":
+        return transactions.use(call.transaction, (open) => open.release());
+      case "rollback-to":
+        return transactions.use(call.transaction, (open) => open.rollbackTo());
+      case "commit":
+        return transactions.commit(call.transaction);
+      case "rollback":
+        return transactions.rollback(call.transaction);
+      case "enable-sync":
+        return database.enableSync(call.table);
+    }
+  };
+
+  return {
+    answer: async <C extends ReplicaCall>(call: C) => (await perform(call)) as AnswerTo<C>,
+    close: () => transactions.close(),
+  };
+};

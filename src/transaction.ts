@@ -1,0 +1,193 @@
+/**
+ * Transactions as the app sees them: runs its function over the calls of the host, commits or rolls back, nests by
+ * savepoint, and tells calls that would wait for themselves.
+ */
+
+import type { ExecOptions, ExecResult, Row } from "./api.ts";
+import { LedgerError } from "./common/errors.ts";
+import { bytesToHex } from "./common/ids.ts";
+import type { Random } from "./common/random.ts";
+import type { ExecRequest } from "./database/database.ts";
+import type { SqlParams, SqlValue } from "./database/value.ts";
+import type { AnswerTo, ReplicaCall, TransactionId } from "./replica-call.ts";
+
+/** What an app's function may use while its transaction is open. Every method throws as its namesake of Ledger does. */
+export interface Transaction {
+  /** @throws LedgerError LEDGER_TRANSACTION_ENDED, LEDGER_TRANSACTION_MISUSED besides what Ledger.exec throws */
+  exec(
+    sql: string,
+    params: SqlParams | undefined,
+    options: ExecOptions & { readonly rowMode: "array" },
+  ): Promise<ExecResult<readonly SqlValue[]>>;
+  exec<R = Row>(sql: string, params?: SqlParams, options?: ExecOptions): Promise<ExecResult<R>>;
+  query<R = Row>(sql: string, params?: SqlParams): Promise<readonly R[]>;
+  get<R = Row>(sql: string, params?: SqlParams): Promise<R | undefined>;
+  /** A transaction within: when `work` throws, only what it did is undone. One at a time. */
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+}
+
+export interface TransactionOptions {
+  /** Aborting rolls back; transaction() then rejects with `signal.reason`. */
+  readonly signal?: AbortSignal;
+}
+
+export interface Transactions {
+  run<T>(work: (tx: Transaction) => Promise<T>, options: TransactionOptions): Promise<T>;
+  /**
+   * Whether the caller is a transaction's function, called right now or resumed by an answer of its `tx`. What it would ask
+   * of the database outside of its `tx` would wait for the transaction, which waits for it.
+   */
+  readonly isInside: boolean;
+}
+
+export const createTransactions = (options: {
+  readonly call: <C extends ReplicaCall>(call: C) => Promise<AnswerTo<C>>;
+  readonly random: Random;
+  /** After so long without a call the transaction is rolled back, milliseconds. */
+  readonly idleMs: number;
+}): Transactions => {
+  const { call, random, idleMs } = options;
+  let isInside = false;
+
+  /** Runs what belongs to the app's function, up to where it waits. */
+  const inside = <T>(run: () => T): T => {
+    isInside = true;
+    try {
+      return run();
+    } finally {
+      isInside = false;
+    }
+  };
+
+  /** Like `promise`; what waits for it is known to be the app's function. */
+  const answering = <T>(promise: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const settle = (run: () => void): void => {
+        isInside = true;
+        run();
+        // Whoever awaits the promise was queued before this.
+        queueMicrotask(() => {
+          isInside = false;
+        });
+      };
+      promise.then(
+        (value) => settle(() => resolve(value)),
+        (error: unknown) => settle(() => reject(error as Error)),
+      );
+    });
+
+  /** One level of nesting. @returns what the app's function gets, and an end after which it refuses */
+  const createLevel = (id: TransactionId, signal: AbortSignal | undefined) => {
+    let state: "open" | "nesting" | "over" = "open";
+
+    const assertUsable = (): void => {
+      signal?.throwIfAborted();
+      if (state === "over") {
+        throw new LedgerError(
+          "LEDGER_TRANSACTION_ENDED",
+          "tx was used after its transaction was over; await every call",
+        );
+      }
+      if (state === "nesting") {
+        const message = "a transaction within this one is open: use its tx, or await it first";
+        throw new LedgerError("LEDGER_TRANSACTION_MISUSED", message);
+      }
+    };
+    const exec = async (
+      sql: string,
+      params?: SqlParams,
+      { rowMode }: ExecOptions = {},
+    ): Promise<ExecResult<unknown>> => {
+      assertUsable();
+      const request = toRequest(sql, params, rowMode);
+      return call({ type: "exec", request, within: id });
+    };
+    const nest = async <T>(work: (tx: Transaction) => Promise<T>): Promise<T> => {
+      assertUsable();
+      state = "nesting";
+      const level = createLevel(id, signal);
+      try {
+        await call({ type: "savepoint", transaction: id });
+        try {
+          const result = await inside(() => work(level.tx));
+          level.end();
+          await call({ type: "release", transaction: id });
+          return result;
+        } catch (error) {
+          level.end();
+          await call({ type: "rollback-to", transaction: id });
+          throw error;
+        }
+      } finally {
+        if (state === "nesting") state = "open";
+      }
+    };
+
+    const tx: Transaction = {
+      exec: (sql: string, params?: SqlParams, execOptions?: ExecOptions) =>
+        answering(exec(sql, params, execOptions)) as Promise<never>,
+      query: (sql, params) => answering(exec(sql, params).then(({ rows }) => rows as never)),
+      get: (sql, params) => answering(exec(sql, params).then(({ rows }) => rows[0] as never)),
+      transaction: (work) => answering(nest(work)),
+    };
+    return {
+      tx,
+      end: (): void => {
+        state = "over";
+      },
+    };
+  };
+
+  const run = async <T>(work: (tx: Transaction) => Promise<T>, { signal }: TransactionOptions): Promise<T> => {
+    signal?.throwIfAborted();
+    const id = bytesToHex(random.bytes(16)) as TransactionId;
+    const level = createLevel(id, signal);
+    const rollback = (): Promise<undefined> => call({ type: "rollback", transaction: id });
+
+    const aborted = abortion(signal);
+    try {
+      await aborted.race(call({ type: "begin", transaction: id, idleMs }));
+      const result = await aborted.race(inside(() => work(level.tx)));
+      level.end();
+      await call({ type: "commit", transaction: id });
+      return result;
+    } catch (error) {
+      level.end();
+      // The database ends it anyway when this does not get through; `error` is what the app must see.
+      await rollback().catch(() => {});
+      throw error;
+    } finally {
+      aborted.stop();
+    }
+  };
+
+  return {
+    run,
+    get isInside() {
+      return isInside;
+    },
+  };
+};
+
+/** Lets waiting end when `signal` is aborted. */
+const abortion = (signal: AbortSignal | undefined) => {
+  let stop = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    const abort = (): void => reject(signal?.reason as Error);
+    signal?.addEventListener("abort", abort);
+    stop = () => signal?.removeEventListener("abort", abort);
+  });
+  aborted.catch(() => {}); // Whoever races it hears of it.
+  return { race: <T>(promise: Promise<T>): Promise<T> => Promise.race([promise, aborted]), stop: () => stop() };
+};
+
+/** An ExecRequest without what was not given. */
+export const toRequest = (
+  sql: string,
+  params: SqlParams | undefined,
+  rowMode: ExecRequest["rowMode"],
+): ExecRequest => ({
+  sql,
+  ...(params === undefined ? {} : { params }),
+  ...(rowMode === undefined ? {} : { rowMode }),
+});
