@@ -1,5 +1,6 @@
 /** The signaling server as seen from a replica: only needed for meeting, allowed to die, and no judge of who belongs. */
 
+import { createSignalingServer } from "./support/signaling-server.ts";
 import { expect, expectEvent, expectPeers, expectRows, test } from "./support/test.ts";
 
 test("keeps live links while the signaling server is down, and lets a newcomer in when it is back", async ({
@@ -77,4 +78,24 @@ test("notices a tab that went without a word", async ({ newReplica }) => {
 
   await expect.poll(() => alice.peers(), { timeout: 45_000 }).toEqual([]);
   expect((await expectEvent(alice, "peer-leave")).args).toEqual([bobId]);
+});
+
+test("enters a server that asks for a bearer, also from a tab that follows, and says what is missing", async ({
+  newReplica,
+}) => {
+  const secret = "s3cret-s3cret-s3cret";
+  const guarded = await createSignalingServer({ AUTH_SECRETS: secret });
+  await guarded.start();
+  const options = { signalingUrl: guarded.url, dbName: "shared" };
+  const mallory = await newReplica(options);
+  const leader = await newReplica({ ...options, bearer: secret });
+  const follower = await newReplica({ ...options, bearer: secret, context: leader.page.context() });
+
+  expect(await mallory.failureOf("connect")).toBe("LEDGER_SIGNALING_REFUSED");
+  await follower.call("connect");
+
+  expect((await follower.status()).role).toBe("follower");
+  expect(await leader.call("isConnected")).toBe(true);
+  expect(await follower.call("isConnected")).toBe(true);
+  await guarded.kill();
 });

@@ -175,7 +175,7 @@ export class Ledger {
    * @param url - default: the option `signalingUrl`
    * @param token - default: the option `token`
    * @throws LedgerError LEDGER_NO_SIGNALING_URL, LEDGER_NO_TOKEN, LEDGER_OPTION_INVALID, LEDGER_SIGNALING_UNREACHABLE,
-   *   LEDGER_SIGNALING_REFUSED, LEDGER_DISCONNECTED
+   *   LEDGER_SIGNALING_REFUSED, LEDGER_LISTENER_FAILED when option `bearer` threw, LEDGER_DISCONNECTED
    */
   async connect(url?: string, token?: string): Promise<void> {
     const host = this.#host("connect");

@@ -85,7 +85,7 @@ const openLeader = async (
   return createLeaderHost({
     ...platform,
     replica,
-    network: options.network ?? createWebNetwork(platform),
+    network: options.network ?? createWebNetwork({ ...platform, bearer: options.bearer }),
     deriveKeys: (token) => openRoomKeys(token, keyCache),
     forgetKeys: (token) => forgetRoomKeys(token, keyCache),
     options,

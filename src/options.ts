@@ -7,6 +7,7 @@ import type { SiteId } from "./common/ids.ts";
 import type { Logger } from "./common/logger.ts";
 import type { StorageKind } from "./database/database.ts";
 import type { Network } from "./network.ts";
+import type { Bearer } from "./signaling/signaling-connection.ts";
 
 export interface LedgerOptions {
   /** Name of the database; tabs of one origin with the same name share one replica. Default `ledger-default`. */
@@ -15,6 +16,11 @@ export interface LedgerOptions {
   readonly signalingUrl?: string;
   /** The room's secret. Whoever holds it is a full member. Make one with `Ledger.createToken()`. No default. */
   readonly token?: string;
+  /**
+   * Lets this client in at signaling servers that ask for a bearer token. A function is asked for every connection, for
+   * tokens that expire. The leading tab's is used: give the same to every tab. No default.
+   */
+  readonly bearer?: Bearer;
   /**
    * STUN and TURN servers, handed to WebRTC exactly as given. Default: those that the signaling server hands out, which are
    * none unless its operator set them up; without any, only peers that reach each other directly are linked.
@@ -130,6 +136,7 @@ export const resolveOptions = (options: LedgerOptions, inBrowser: boolean): Reso
   checkText("token", options.token);
   checkText("directory", options.directory);
   if (options.signalingUrl !== undefined) checkSignalingUrl(options.signalingUrl);
+  if (typeof options.bearer !== "function") checkText("bearer", options.bearer);
   if (options.iceServers !== undefined && !Array.isArray(options.iceServers)) {
     throw invalid("option iceServers must be an array of RTCIceServer");
   }

@@ -15,6 +15,7 @@ describe("options", () => {
   it.each<readonly [name: string, values: readonly unknown[]]>([
     ["dbName", ["", 5, null, {}]],
     ["token", ["", 5, null]],
+    ["bearer", ["", 5, null, {}]],
     ["directory", ["", 5]],
     ["iceServers", ["stun:example.org", {}, 5, null]],
     ["acceptPeer", [true, "all", {}, null]],

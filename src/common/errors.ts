@@ -46,7 +46,7 @@ export const errorCodes = {
   LEDGER_PEER_INCOMPATIBLE: "a peer speaks another version of the protocol",
   LEDGER_IDENTITY_CLASH: "two live replicas have the same id, as after copying a database",
   LEDGER_STORAGE_VOLATILE: "the database lives in memory only and is gone with the page",
-  LEDGER_LISTENER_FAILED: "an event listener of the app threw",
+  LEDGER_LISTENER_FAILED: "a function of the app threw: a listener, acceptPeer or bearer",
   LEDGER_INTERNAL: "a bug in Ledger; please report it with the cause",
 } as const satisfies Record<`LEDGER_${string}`, string>;
 

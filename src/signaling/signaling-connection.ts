@@ -2,7 +2,7 @@
  * One attempt at the signaling server: one socket, one member id, from the join to the end. Does not retry.
  *
  * Must: report `onEnd` exactly once unless closed by the owner, and nothing after it; never throw on what the server
- * sends; never put the room or the URL into an error.
+ * sends; never put the room, the URL or the bearer into an error.
  */
 
 import { bytesToBase64url } from "../common/base64url.ts";
@@ -21,7 +21,10 @@ export interface SignalingSocket {
   addEventListener(type: "close", listener: (event: { readonly code: number }) => void): void;
 }
 
-export type SignalingSocketConstructor = new (url: string) => SignalingSocket;
+export type SignalingSocketConstructor = new (url: string, protocols?: string[]) => SignalingSocket;
+
+/** What the server's operator lets clients in by; a function is asked anew for every connection. */
+export type Bearer = string | (() => string | Promise<string>);
 
 export interface ConnectionOptions {
   readonly url: string;
@@ -29,7 +32,9 @@ export interface ConnectionOptions {
   readonly self: MemberId;
   readonly webSocket: SignalingSocketConstructor;
   readonly clock: Clock;
+  /** Including the time that `bearer` takes. */
   readonly connectTimeoutMs: number;
+  readonly bearer?: Bearer | undefined;
   readonly onJoined: (members: readonly MemberId[], iceServers: readonly SuggestedIceServer[] | undefined) => void;
   /** After `onJoined`; consistent: a member joins once, leaves once, and speaks only in between. */
   readonly onFrame: (frame: Exclude<ServerFrame, { type: "joined" | "error" }>) => void;
@@ -84,7 +89,7 @@ export const openSignalingConnection = (options: ConnectionOptions): SignalingCo
     const decoded = decodeServerFrame(content);
     if (!decoded.ok) return end(unreachable(`sent a frame that is not valid (${decoded.error})`), 4400);
     const frame = decoded.value;
-    if (frame.type === "error") return end(refused(frame.code), 1000);
+    if (frame.type === "error") return end(refused(frame.code, options.bearer !== undefined), 1000);
     if (frame.type === "joined") return join(frame.members, frame.iceServers);
     if (phase !== "joined") return end(unreachable("sent a frame before letting us in"), 4400);
     pass(frame);
@@ -121,19 +126,36 @@ export const openSignalingConnection = (options: ConnectionOptions): SignalingCo
     member: options.self,
   });
 
-  try {
-    socket = new options.webSocket(options.url);
-    const opened = socket;
-    opened.addEventListener("open", () => {
-      if (phase === "joining") opened.send(joinFrame);
-    });
-    opened.addEventListener("message", (event) => receive(event.data));
-    // The error event says nothing; the close event that follows ends the attempt.
-    opened.addEventListener("error", () => {});
-    opened.addEventListener("close", (event) => end(unreachable(`closed the connection (${event.code})`)));
-  } catch (cause) {
-    // As a secure page's `new WebSocket("ws://…")` does. Told later, as all other failures are.
-    queueMicrotask(() => end(unreachable("cannot be reached from this page", cause)));
+  const openSocket = (protocols: readonly string[]): void => {
+    try {
+      socket = new options.webSocket(options.url, [...protocols]);
+      const opened = socket;
+      opened.addEventListener("open", () => {
+        if (phase === "joining") opened.send(joinFrame);
+      });
+      opened.addEventListener("message", (event) => receive(event.data));
+      // The error event says nothing; the close event that follows ends the attempt.
+      opened.addEventListener("error", () => {});
+      opened.addEventListener("close", (event) => end(unreachable(`closed the connection (${event.code})`)));
+    } catch (cause) {
+      // As a secure page's `new WebSocket("ws://…")` does. Told later, as all other failures are.
+      queueMicrotask(() => end(unreachable("cannot be reached from this page", cause)));
+    }
+  };
+
+  const openWith = (bearer: unknown): void => {
+    if (phase === "ended") return;
+    if (typeof bearer === "string" && bearer !== "") return openSocket(bearerToProtocols(bearer));
+    end(new LedgerError("LEDGER_OPTION_INVALID", "option bearer must give a non-empty string"));
+  };
+
+  const { bearer } = options;
+  if (bearer === undefined) openSocket([]);
+  else if (typeof bearer === "string") openWith(bearer);
+  else {
+    Promise.resolve()
+      .then(bearer)
+      .then(openWith, (cause: unknown) => end(bearerFailed(cause)));
   }
 
   return {
@@ -154,9 +176,23 @@ const unreachable = (what: string, cause?: unknown): LedgerError =>
     cause === undefined ? undefined : { cause },
   );
 
-const refused = (code: string): LedgerError => {
+const bearerFailed = (cause: unknown): LedgerError =>
+  new LedgerError("LEDGER_LISTENER_FAILED", "option bearer threw or rejected; Ledger goes on asking it", { cause });
+
+/** Browsers cannot set headers on a WebSocket, but the names of subprotocols. */
+const bearerToProtocols = (bearer: string): readonly string[] => [
+  "ledger.v1",
+  `bearer.${bytesToBase64url(new TextEncoder().encode(bearer))}`,
+];
+
+const refused = (code: string, hasBearer: boolean): LedgerError => {
   // The server's own wait for our join ran out: a slow network, not a decision.
   if (code === "join-timeout") return unreachable("did not get our join in time");
-  const reason = refusals.get(code) ?? `code ${code}`;
+  const reason = code === "unauthorized" ? unauthorized(hasBearer) : (refusals.get(code) ?? `code ${code}`);
   return new LedgerError("LEDGER_SIGNALING_REFUSED", `the signaling server refused this client: ${reason}`);
 };
+
+const unauthorized = (hasBearer: boolean): string =>
+  hasBearer
+    ? "it does not take what option bearer gave; give it a new one"
+    : "it asks for a bearer token; set option bearer to one that its operator gave you";

@@ -13,6 +13,7 @@ import type { Random } from "../common/random.ts";
 import { defaultRetryPolicy, reconnectDelayMs, refusedDelayMs, type RetryPolicy } from "./retry-policy.ts";
 import {
   openSignalingConnection,
+  type Bearer,
   type SignalingConnection,
   type SignalingSocketConstructor,
 } from "./signaling-connection.ts";
@@ -22,6 +23,8 @@ export interface WebSocketSignalingOptions {
   /** `ws://` or `wss://`; on pages served over https only `wss://` works, save for localhost. */
   readonly url: string;
   readonly roomId: RoomId;
+  /** For servers that ask for one. Default: none is sent. */
+  readonly bearer?: Bearer | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -71,6 +74,7 @@ export const openWebSocketSignaling = (options: WebSocketSignalingOptions): Sign
       webSocket,
       clock,
       connectTimeoutMs: policy.connectTimeoutMs,
+      bearer: options.bearer,
       onJoined: (members, iceServers) => {
         attempt = 0;
         state = { phase: "joined", connection, sinceMs: clock.nowMs() };

@@ -56,6 +56,82 @@ const arrange = async ({ unit = 0.5, ...overrides }: Partial<WebSocketSignalingO
   };
 };
 
+/** As signaling-server/README.md has it. */
+const protocolsOf = (bearer: string): readonly string[] => [
+  "ledger.v1",
+  `bearer.${Buffer.from(bearer).toString("base64url")}`,
+];
+
+describe("a bearer", () => {
+  it("is offered as a subprotocol, and none is without it", async () => {
+    const [without, with_] = [await arrange(), await arrange({ bearer: "sécret / token" })];
+
+    expect(without.last().protocols).toEqual([]);
+    expect(with_.last().protocols).toEqual(protocolsOf("sécret / token"));
+  });
+
+  it("is asked for anew by every connection when it is a function", async () => {
+    let asked = 0;
+    const { sockets, last, clock } = await arrange({ bearer: () => `token ${(asked += 1)}` });
+    last().drop();
+    await clock.advance(60_000);
+
+    expect(sockets.slice(0, 2).map(({ protocols }) => protocols)).toEqual([
+      protocolsOf("token 1"),
+      protocolsOf("token 2"),
+    ]);
+  });
+
+  it.each([
+    ["throws", () => Promise.reject(new Error("no session")), "LEDGER_LISTENER_FAILED"],
+    ["gives nothing", () => Promise.resolve(""), "LEDGER_OPTION_INVALID"],
+    ["gives no text", (() => 5) as unknown as () => string, "LEDGER_OPTION_INVALID"],
+    ["hangs", () => new Promise<string>(() => {}), "LEDGER_SIGNALING_UNREACHABLE"],
+  ] as const)("that %s fails the attempt, opens no socket and is asked again", async (_, bearer, code) => {
+    let asked = 0;
+    const { heard, sockets, clock } = await arrange({
+      bearer: () => {
+        asked += 1;
+        return bearer();
+      },
+    });
+    await clock.advance(11_000);
+
+    expect(heard.seen.find(({ event }) => event === "failed")?.args[0]).toMatchObject({ code });
+    await clock.advance(60_000);
+    expect(asked).toBeGreaterThan(1);
+    expect(sockets).toEqual([]);
+  });
+
+  it("that comes after close() opens no socket", async () => {
+    let give: (bearer: string) => void = () => {};
+    const { signaling, sockets, clock } = await arrange({
+      bearer: () => new Promise((resolve) => (give = resolve)),
+    });
+
+    signaling.close();
+    give("late");
+    await clock.advance(0);
+
+    expect(sockets).toEqual([]);
+  });
+
+  it.each([
+    [undefined, "set option bearer"],
+    ["old", "give it a new one"],
+  ])("%j that is refused is reported with what to do, and is nowhere repeated", async (bearer, hint) => {
+    const { last, heard, logged } = await arrange({ bearer });
+
+    last().open();
+    last().receive({ type: "error", code: "unauthorized" });
+
+    const error = heard.seen.find(({ event }) => event === "failed")?.args[0] as Error;
+    expect(error).toMatchObject({ code: "LEDGER_SIGNALING_REFUSED" });
+    expect(error.message).toContain(hint);
+    expect(`${error.message} ${logged.join()}`).not.toContain("old");
+  });
+});
+
 describe("openWebSocketSignaling", () => {
   it("connects at once and sends its join as the first frame", async () => {
     const { last, heard } = await arrange();

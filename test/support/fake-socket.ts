@@ -6,6 +6,7 @@ type SocketListener = (event: { readonly data: unknown; readonly code: number })
 
 export interface FakeSocket {
   readonly url: string;
+  readonly protocols: readonly string[];
   readonly sent: readonly string[];
   /** The code our side closed with. */
   readonly closedWith: number | undefined;
@@ -23,7 +24,7 @@ export const createFakeSockets = (onConstruct: (url: string) => void = () => {})
     readonly #sent: string[] = [];
     #closedWith: number | undefined;
 
-    constructor(url: string) {
+    constructor(url: string, protocols: readonly string[] = []) {
       onConstruct(url);
       const emit = (type: string, data?: unknown, code = 1006): void => {
         for (const listener of this.#listenersByType.get(type) ?? []) listener({ data, code });
@@ -31,6 +32,7 @@ export const createFakeSockets = (onConstruct: (url: string) => void = () => {})
       const closedWith = () => this.#closedWith;
       sockets.push({
         url,
+        protocols,
         sent: this.#sent,
         get closedWith() {
           return closedWith();
