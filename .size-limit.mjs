@@ -1,6 +1,6 @@
 /** What a page downloads, as gzip. A size is checked with everything that the file imports statically. */
 
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /**
  * The built file and the chunks that it always loads.
@@ -13,8 +13,17 @@ const withImports = (file) => {
   return [...new Set([`dist/${file}`, ...imports.flatMap(withImports)])];
 };
 
+/** Loaded by the page once it joins a room. */
+const webRtc = readdirSync(new URL("dist", import.meta.url)).filter((file) => /^webrtc-channel-.*\.js$/.test(file));
+
 export default [
   { name: "ledger, the page's part", path: withImports("index.js"), gzip: true, limit: "60 kB" },
+  {
+    name: "ledger, the page's part with WebRTC",
+    path: [...new Set(["index.js", ...webRtc].flatMap(withImports))],
+    gzip: true,
+    limit: "75 kB",
+  },
   { name: "ledger/worker.js", path: withImports("worker.js"), gzip: true, limit: "60 kB" },
   { name: "crsqlite-sync.wasm", path: "dist/crsqlite-sync.wasm", gzip: true, limit: "450 kB" },
 ];
