@@ -78,6 +78,22 @@ export interface PeerStatus {
   readonly roundTripMs?: number;
 }
 
+/**
+ * Signaling payloads that were thrown away because they were not what a member sent to us, by reason. A few `forged` ones
+ * are harmless: somebody tries another token under this room's id, or a server makes mistakes. Many mean that the server or
+ * a member attacks; what gets through is still proven anew on every link.
+ */
+export interface SignalingDrops {
+  /** Not sealed by a member for us: foreign, altered, or meant for somebody else. */
+  readonly forged: number;
+  /** Sealed, but against the rules. */
+  readonly malformed: number;
+  /** Seen before, or overtaken by a later one. */
+  readonly replayed: number;
+  /** Our own, come back. */
+  readonly reflected: number;
+}
+
 /** A synchronous snapshot of the whole. */
 export interface LedgerStatus {
   readonly state: "new" | "opening" | "open" | "failed" | "closed";
@@ -91,6 +107,8 @@ export interface LedgerStatus {
    */
   readonly leader?: "responding" | "unresponsive";
   readonly signaling: "off" | "connecting" | "connected" | "reconnecting";
+  /** Since connect(); absent while not connected to a room. In tabs that follow it may lag behind. */
+  readonly signalingDrops?: SignalingDrops;
   readonly peers: readonly PeerStatus[];
   /** Absent until open. */
   readonly nodeId?: SiteId;

@@ -10,6 +10,7 @@ export type {
   LedgerStatus,
   PeerStatus,
   Row,
+  SignalingDrops,
 } from "./api.ts";
 export type { Unsubscribe } from "./common/emitter.ts";
 export { errorCodes, LedgerError, type LedgerErrorCode } from "./common/errors.ts";

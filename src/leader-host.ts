@@ -74,6 +74,7 @@ export const createLeaderHost = ({
     nodeId: replica.siteId,
     version: replica.version,
     signaling: membership?.signaling ?? "off",
+    ...(membership?.room === undefined ? {} : { signalingDrops: membership.room.drops }),
     peers: peers(),
   });
   let snapshot = look();
@@ -112,6 +113,7 @@ export const createLeaderHost = ({
     room.on("peer-join", (peer) => tell({ name: "peer-join", args: [peer] }));
     room.on("peer-ready", (peer) => tell({ name: "peer-ready", args: [peer] }));
     room.on("peer-leave", (peer) => tell({ name: "peer-leave", args: [peer] }));
+    room.on("dropped", refresh);
     room.on("error", (error) => tell({ name: "error", args: [error] }));
     room.on("joined", (again) => {
       own.signaling = "connected";

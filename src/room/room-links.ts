@@ -24,6 +24,9 @@ const probeTimeoutMs = 2_000;
 /** A link that held this long starts the delays between attempts over. */
 const stableLinkMs = 10_000;
 
+/** Attempts at a time; rule 4 of the room. Each holds an RTCPeerConnection, and offers cost their sender next to nothing. */
+const maxPendingAttempts = 8;
+
 /** Of a room's options, those that are about links. */
 export interface LinkOptions {
   readonly keys: RoomKeys;
@@ -73,9 +76,13 @@ export const createRoomLinks = (options: RoomLinksOptions): RoomLinks => {
   const isInitiator = (peer: Peer): boolean => self.siteId < peer.siteId;
   const openCount = (): number => [...peers.values()].filter((peer) => peer.link ?? peer.attempt).length;
 
+  const hasMaxAttempts = (): boolean =>
+    [...peers.values()].filter((peer) => peer.attempt !== undefined).length >= maxPendingAttempts;
+
   const tryToLink = (peer: Peer): void => {
     if (closed || !isInitiator(peer) || peer.link !== undefined || peer.attempt !== undefined) return;
-    if (peer.member === undefined || !hasMeetingPoint() || !isAccepted(peer) || !makePlace(peer)) return;
+    if (peer.member === undefined || !hasMeetingPoint() || !isAccepted(peer)) return;
+    if (hasMaxAttempts() || !makePlace(peer)) return;
     startAttempt(peer, createConnectionId(random), "initiator");
   };
 
@@ -145,6 +152,7 @@ export const createRoomLinks = (options: RoomLinksOptions): RoomLinks => {
     link.on("close", (reason) => linkClosed(peer, link, reason));
     options.onLink(link);
     tell("peer-ready", peer.siteId);
+    givePlace(peer); // Keeps no link, but one attempt less.
   };
 
   const attemptFailed = (peer: Peer, failure: AttemptFailure): void => {
@@ -217,7 +225,7 @@ export const createRoomLinks = (options: RoomLinksOptions): RoomLinks => {
       if (isInitiator(peer)) return; // Of an attempt of ours that is over.
       if (peer.member === undefined) return;
       if (!isAccepted(peer)) return mail.decline(peer.member, conn);
-      if (peer.link === undefined && peer.attempt === undefined && !makePlace(peer)) {
+      if (peer.attempt === undefined && (hasMaxAttempts() || (peer.link === undefined && !makePlace(peer)))) {
         return mail.decline(peer.member, conn);
       }
       dropAttempt(peer);

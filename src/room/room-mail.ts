@@ -38,15 +38,21 @@ export interface Announcement {
   readonly asks: boolean;
 }
 
+/** What was thrown away, by reason; see SignalingDrops in api.ts. */
+export type DropReason = "forged" | "malformed" | "replayed" | "reflected";
+
 export interface RoomMailEvents {
   announced: readonly [from: MemberId, announcement: Announcement];
   /** A description for the channel attempt `conn`. */
   signal: readonly [from: MemberId, conn: ConnectionId, description: string];
   /** The attempt `conn` will not be answered. */
   declined: readonly [from: MemberId, conn: ConnectionId];
+  /** Mail was dropped. Not told of each: of the 1st, 2nd, 4th, 8th … of a reason, so that a flood makes no flood. */
+  dropped: readonly [reason: DropReason];
 }
 
 export interface RoomMail {
+  readonly drops: Readonly<Record<DropReason, number>>;
   announce(to: MemberId, asks: boolean): void;
   signal(to: MemberId, conn: ConnectionId, description: string): void;
   decline(to: MemberId, conn: ConnectionId): void;
@@ -70,6 +76,7 @@ export const createRoomMail = (options: {
   const guard = createReplayGuard();
   const announcements = createConnectionId(random);
   const seqByConnection = new Map<ConnectionId, number>();
+  const drops: Record<DropReason, number> = { forged: 0, malformed: 0, replayed: 0, reflected: 0 };
   let sealer: { readonly member: MemberId; readonly sealer: Sealer } | undefined;
   const emitter = createEmitter<RoomMailEvents>((error) =>
     logger.error("a mail listener threw", { error: String(error) }),
@@ -98,33 +105,43 @@ export const createRoomMail = (options: {
     );
   };
 
+  const drop = (reason: DropReason): void => {
+    const count = (drops[reason] += 1);
+    if (!Number.isInteger(Math.log2(count))) return;
+    logger.warn("dropped mail", { reason, count });
+    emitter.emit("dropped", reason);
+  };
+
   const deliver = (from: MemberId, conn: ConnectionId, type: number, body: Uint8Array): void => {
     switch (type) {
       case types.announce: {
         const asks = body[32];
-        if (body.length !== announcementBytes || asks === undefined || asks > 1) return;
+        if (body.length !== announcementBytes || asks === undefined || asks > 1) return drop("malformed");
         const siteId = bytesToSiteId(body.subarray(0, 16));
         const epoch = bytesToHex(body.subarray(16, 32)) as Epoch;
         return emitter.emit("announced", from, { siteId, epoch, asks: asks === 1 });
       }
       case types.signal: {
         const description = utf8.decode(body);
-        if (description !== undefined) emitter.emit("signal", from, conn, description);
-        return;
+        if (description === undefined) return drop("malformed");
+        return emitter.emit("signal", from, conn, description);
       }
       case types.decline:
         return emitter.emit("declined", from, conn);
+      default:
+        return drop("malformed");
     }
   };
 
   const receive = async (from: MemberId, payload: Uint8Array): Promise<void> => {
     const opener = sealer;
     if (opener === undefined) return;
+    if (from === opener.member) return drop("reflected");
     const opened = await opener.sealer.open(from, payload);
-    if (!opened.ok) return logger.warn("dropped mail that was not sealed by a member", { reason: opened.error });
+    if (!opened.ok) return drop(opened.error === "FORGED" ? "forged" : "malformed");
     const { conn, seq, type, body } = opened.value;
     const admitted = guard.admit({ self: opener.member, from, conn, seq });
-    if (!admitted.ok) return logger.warn("dropped mail that came before", { reason: admitted.error });
+    if (!admitted.ok) return drop(admitted.error === "REPLAYED" ? "replayed" : "reflected");
     if (opener === sealer) deliver(from, conn, type, body);
   };
 
@@ -139,6 +156,9 @@ export const createRoomMail = (options: {
   ];
 
   return {
+    get drops() {
+      return { ...drops };
+    },
     announce: (to, asks) => {
       const body = new Uint8Array(announcementBytes);
       body.set(siteIdToBytes(self.siteId));

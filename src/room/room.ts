@@ -5,7 +5,8 @@
  * 2. At most one attempt and one link per peer; a newer offer or a newer epoch replaces what there was.
  * 3. In a room of more than `maxLinks` peers everyone keeps links to its two neighbours in the ring of ids, at the cost of
  *    any other link: so the links of the room hold together whoever else finds no place.
- * 4. A lost meeting point changes nothing for links. A member that leaves it is probed before it is given up.
+ * 4. Of the attempts at links no more than eight are under way at a time, whatever others ask for.
+ * 5. A lost meeting point changes nothing for links. A member that leaves it is probed before it is given up.
  */
 
 import { createEmitter, type Unsubscribe } from "../common/emitter.ts";
@@ -14,7 +15,7 @@ import type { Epoch, MemberId, SiteId } from "../common/ids.ts";
 import type { SuggestedIceServer } from "../signaling/signaling.ts";
 import type { Route } from "../transport/channel.ts";
 import { createRoomLinks, type LinkOptions } from "./room-links.ts";
-import { createRoomMail, type Announcement } from "./room-mail.ts";
+import { createRoomMail, type Announcement, type DropReason } from "./room-mail.ts";
 import { createPeer, type Peer } from "./room-peer.ts";
 
 export interface RoomPeer {
@@ -35,10 +36,14 @@ export interface RoomEvents {
   /** The meeting point could not be reached or refused; it is tried again. */
   failed: readonly [error: LedgerError];
   error: readonly [error: LedgerError];
+  /** `drops` grew; not told of each. */
+  dropped: readonly [reason: DropReason];
 }
 
 export interface Room {
   readonly connected: boolean;
+  /** Mail that was thrown away. */
+  readonly drops: Readonly<Record<DropReason, number>>;
   peers(): readonly RoomPeer[];
   on<K extends keyof RoomEvents>(event: K, listener: (...args: RoomEvents[K]) => void): Unsubscribe;
   /** Says goodbye and leaves; `peer-leave` follows for every peer. Idempotent. */
@@ -97,6 +102,7 @@ export const joinRoom = (options: RoomOptions): Room => {
     const peer = peerOf(from);
     if (peer !== undefined) links.signalled(peer, conn, description);
   });
+  mail.on("dropped", (reason) => emitter.emit("dropped", reason));
   mail.on("declined", (from, conn) => {
     const peer = peerOf(from);
     if (peer !== undefined) links.declined(peer, conn);
@@ -105,6 +111,8 @@ export const joinRoom = (options: RoomOptions): Room => {
   const peerOf = (member: MemberId): Peer | undefined => [...peers.values()].find((peer) => peer.member === member);
 
   const announced = (from: MemberId, { siteId, epoch, asks }: Announcement): void => {
+    // A member is one replica: whoever names ever new ones must not fill the memory.
+    for (const other of peers.values()) if (other.member === from && other.siteId !== siteId) memberLeft(other);
     // A clone is answered as well, so that both sides hear of it.
     if (asks) mail.announce(from, false);
     if (siteId === self.siteId) return reportClash(epoch);
@@ -146,6 +154,9 @@ export const joinRoom = (options: RoomOptions): Room => {
   return {
     get connected() {
       return signaling.connected;
+    },
+    get drops() {
+      return mail.drops;
     },
     peers: () =>
       [...peers.values()].map(({ siteId, link }) => ({

@@ -1,6 +1,6 @@
 /**
  * Lets each sealed signaling message in once: within one (sender, connection) the sequence number must rise. What is
- * old, repeated, overtaken or our own is dropped and counted. Memory is bounded: the longest unused connection is
+ * old, repeated, overtaken or our own is to be dropped. Memory is bounded: the longest unused connection is
  * forgotten first, and the worst that a replay of a forgotten offer does is start an attempt that dies.
  */
 
@@ -19,8 +19,6 @@ export interface ReplayGuard {
     readonly conn: ConnectionId;
     readonly seq: number;
   }): Result<void, ReplayError>;
-  /** How many were turned away. */
-  readonly counts: Readonly<Record<ReplayError, number>>;
 }
 
 /** @param options.maxConnections - how many (sender, connection) pairs are remembered; default 1,024 */
@@ -29,20 +27,13 @@ export const createReplayGuard = ({
 }: { readonly maxConnections?: number } = {}): ReplayGuard => {
   /** In the order of last use: a Map keeps the order of insertion. */
   const lastSeqByConnection = new Map<string, number>();
-  const counts: Record<ReplayError, number> = { REPLAYED: 0, REFLECTED: 0 };
-
-  const refuse = (error: ReplayError): Result<void, ReplayError> => {
-    counts[error] += 1;
-    return err(error);
-  };
 
   return {
-    counts,
     admit: ({ self, from, conn, seq }) => {
-      if (from === self) return refuse("REFLECTED");
+      if (from === self) return err("REFLECTED");
       const key = `${from} ${conn}`;
       const lastSeq = lastSeqByConnection.get(key) ?? -1;
-      if (seq <= lastSeq) return refuse("REPLAYED");
+      if (seq <= lastSeq) return err("REPLAYED");
 
       lastSeqByConnection.delete(key);
       lastSeqByConnection.set(key, seq);

@@ -115,7 +115,8 @@ export const openSignalingConnection = (options: ConnectionOptions): SignalingCo
       case "ice-servers":
         return options.onFrame(frame);
       case "message":
-        return members.has(frame.from) ? options.onFrame(frame) : undefined;
+        // One from ourselves is a reflection: whoever opens it counts it.
+        return members.has(frame.from) || frame.from === options.self ? options.onFrame(frame) : undefined;
     }
   };
 

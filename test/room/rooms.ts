@@ -53,6 +53,7 @@ const eventNames = [
   "reconnecting",
   "failed",
   "error",
+  "dropped",
 ] as const;
 
 export const createWorld = (keys: RoomKeys): World => {

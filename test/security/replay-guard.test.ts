@@ -11,16 +11,14 @@ describe("createReplayGuard", () => {
     const guard = createReplayGuard();
 
     expect([0, 1, 5, 0xffff_ffff].map((seq) => guard.admit(message(seq)).ok)).toEqual([true, true, true, true]);
-    expect(guard.counts).toEqual({ REPLAYED: 0, REFLECTED: 0 });
   });
 
-  it("drops and counts what comes again or was overtaken", () => {
+  it("turns away what comes again or was overtaken", () => {
     const guard = createReplayGuard();
     guard.admit(message(3));
 
     expect(guard.admit(message(3))).toEqual({ ok: false, error: "REPLAYED" });
     expect(guard.admit(message(2))).toEqual({ ok: false, error: "REPLAYED" });
-    expect(guard.counts.REPLAYED).toBe(2);
   });
 
   it("counts each connection and each sender on its own", () => {
@@ -31,11 +29,10 @@ describe("createReplayGuard", () => {
     expect(guard.admit(message(0, "first", carol)).ok).toBe(true);
   });
 
-  it("drops and counts our own messages", () => {
+  it("turns away our own messages", () => {
     const guard = createReplayGuard();
 
     expect(guard.admit(message(0, "first", alice))).toEqual({ ok: false, error: "REFLECTED" });
-    expect(guard.counts.REFLECTED).toBe(1);
   });
 
   it("forgets the longest unused connection first and remembers no more than it may", () => {
