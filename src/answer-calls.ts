@@ -24,11 +24,13 @@ export const createCallAnswerer = (options: {
   const perform = async (call: ReplicaCall): Promise<unknown> => {
     switch (call.type) {
       case "exec": {
-        const { request, within } = call;
-        return within === undefined ? database.exec(request) : transactions.use(within, (open) => open.exec(request));
+        const { request, within, id } = call;
+        return within === undefined
+          ? database.exec(request, id)
+          : transactions.use(within, (open) => open.exec(request));
       }
       case "batch":
-        return database.batch(call.requests);
+        return database.batch(call.requests, call.id);
       case "begin":
         return transactions.begin(call.transaction, call.idleMs);
       case "savepoint":
@@ -38,7 +40,7 @@ export const createCallAnswerer = (options: {
       case "rollback-to":
         return transactions.use(call.transaction, (open) => open.rollbackTo());
       case "commit":
-        return transactions.commit(call.transaction);
+        return transactions.commit(call.transaction, call.id);
       case "rollback":
         return transactions.rollback(call.transaction);
       case "enable-sync":

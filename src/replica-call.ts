@@ -3,7 +3,7 @@
  * ways between an app and its database carry them as they are, and only the two ends know what they say.
  */
 
-import type { ExecRequest, ExecResult } from "./database/database.ts";
+import type { ExecRequest, ExecResult, RequestId } from "./database/database.ts";
 
 declare const brand: unique symbol;
 
@@ -11,12 +11,18 @@ declare const brand: unique symbol;
 export type TransactionId = string & { readonly [brand]: "TransactionId" };
 
 export type ReplicaCall =
-  | { readonly type: "exec"; readonly request: ExecRequest; /** Default: in none. */ readonly within?: TransactionId }
-  | { readonly type: "batch"; readonly requests: readonly ExecRequest[] }
+  | {
+      readonly type: "exec";
+      readonly request: ExecRequest;
+      /** Default: in none. */
+      readonly within?: TransactionId;
+      readonly id?: RequestId;
+    }
+  | { readonly type: "batch"; readonly requests: readonly ExecRequest[]; readonly id?: RequestId }
   /** Answered once the transaction is open. @property idleMs - rolled back when nothing is asked of it for so long */
   | { readonly type: "begin"; readonly transaction: TransactionId; readonly idleMs: number }
   | { readonly type: "savepoint" | "release" | "rollback-to"; readonly transaction: TransactionId }
-  | { readonly type: "commit"; readonly transaction: TransactionId }
+  | { readonly type: "commit"; readonly transaction: TransactionId; readonly id?: RequestId }
   /** Also of a transaction that is over or unknown, which does nothing. */
   | { readonly type: "rollback"; readonly transaction: TransactionId }
   | { readonly type: "enable-sync"; readonly table: string };
@@ -36,23 +42,26 @@ export interface ReplicaAnswers {
 
 export type AnswerTo<C extends ReplicaCall> = ReplicaAnswers[C["type"]];
 
-/** Whether a call that was perhaps carried out by a replica that is gone may be made again, of another. */
-export const mayCallTwice = (call: ReplicaCall): boolean => {
+/** A call that is carried out once however often it is made, when it bears an id. */
+export type WritingCall = Extract<ReplicaCall, { readonly id?: RequestId }>;
+
+/** Whether a call that was perhaps carried out by a replica that is gone may be made again, of another, only with an id. */
+export const needsId = (call: ReplicaCall): call is WritingCall => {
   switch (call.type) {
     case "exec":
-      // The transaction went with its replica, and so did everything that was done in it.
-      return call.within !== undefined || onlyReads(call.request.sql);
+      // A transaction went with its replica, and so did everything that was done in it.
+      return call.within === undefined && !onlyReads(call.request.sql);
     case "batch":
-      return call.requests.every(({ sql }) => onlyReads(sql));
+      return !call.requests.every(({ sql }) => onlyReads(sql));
     case "commit":
-      return false;
+      return true;
     case "begin":
     case "savepoint":
     case "release":
     case "rollback-to":
     case "rollback":
     case "enable-sync":
-      return true;
+      return false;
   }
 };
 

@@ -8,7 +8,7 @@
 import type { Clock } from "./common/clock.ts";
 import { LedgerError } from "./common/errors.ts";
 import type { Logger } from "./common/logger.ts";
-import type { Database, OpenTransaction } from "./database/database.ts";
+import type { Database, OpenTransaction, RequestId } from "./database/database.ts";
 import type { TransactionId } from "./replica-call.ts";
 
 export interface ReplicaTransactions {
@@ -16,7 +16,8 @@ export interface ReplicaTransactions {
   begin(id: TransactionId, idleMs: number): Promise<void>;
   /** @throws LedgerError LEDGER_TRANSACTION_ENDED when there is none of this id */
   use<T>(id: TransactionId, work: (transaction: OpenTransaction) => Promise<T>): Promise<T>;
-  commit(id: TransactionId): Promise<void>;
+  /** @param request - resolves when it was committed under this before, by whatever replica of the database */
+  commit(id: TransactionId, request?: RequestId): Promise<void>;
   /** Does nothing when there is none of this id. */
   rollback(id: TransactionId): Promise<void>;
   /** Rolls back all. Idempotent, never rejects. */
@@ -91,9 +92,12 @@ export const createReplicaTransactions = ({
       rest(id, entry);
     },
     use,
-    commit: async (id) => {
+    commit: async (id, request) => {
       try {
-        await use(id, (transaction) => transaction.commit());
+        await use(id, (transaction) => transaction.commit(request));
+      } catch (error) {
+        const isOver = error instanceof LedgerError && error.code === "LEDGER_TRANSACTION_ENDED";
+        if (!isOver || request === undefined || !(await database.wasDone(request))) throw error;
       } finally {
         await rollback(id);
       }

@@ -8,6 +8,7 @@ import { bytesToHex, bytesToSiteId, hexToBytes, siteIdToBytes, type Epoch, type 
 import type { Frontier } from "../replication/frontier.ts";
 import type { Cursor } from "../replication/message.ts";
 import type { Connection } from "./connection.ts";
+import { requestLogSchema } from "./request-log.ts";
 
 /** Openings of the database that are remembered; a peer whose cursor is of an older one reads from the beginning. */
 const keptEpochs = 64;
@@ -38,7 +39,8 @@ export interface EpochRecord {
   readonly skippedTo: number;
 }
 
-export const createBookkeepingTables = (connection: Connection): Promise<void> => connection.run(schema);
+export const createBookkeepingTables = (connection: Connection): Promise<void> =>
+  connection.run(schema + requestLogSchema);
 
 /**
  * Records that the database is open under `epoch` and answers all remembered openings, oldest first. Every opening but

@@ -14,6 +14,7 @@ import { newestVersion, readFrontier, readStretch, visitAllChanges, type Stretch
 import { isApplicable, mergeGroups } from "./change-writer.ts";
 import type { Connection } from "./connection.ts";
 import type { Database } from "./database.ts";
+import { forgetOldRequests } from "./request-log.ts";
 import { readQuarantine, takeFromQuarantine } from "./quarantine.ts";
 
 /** Changes of one stretch, about. Larger ones hold up what the app asks for, smaller ones cost more per change. */
@@ -78,6 +79,7 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
 
   const epochs = await database.transact({ type: "local" }, async (connection) => {
     await books.createBookkeepingTables(connection);
+    await forgetOldRequests(connection);
     const result = await books.recordEpoch(connection, {
       epoch,
       newestVersion: await newestVersion(connection, tables()),

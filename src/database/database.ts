@@ -27,6 +27,16 @@ export interface ExecResult {
   readonly rowsAffected: number;
 }
 
+/** Names one writing call of one tab, so that asking again for what may be done already does it once. */
+export interface RequestId {
+  /** Random; one tab's. */
+  readonly caller: string;
+  /** Its caller's alone until the call is answered; then free for a later call. */
+  readonly slot: number;
+  /** Grows with every call of the caller. */
+  readonly number: number;
+}
+
 /** Who caused a commit. */
 export type CommitOrigin = { readonly type: "local" } | { readonly type: "remote"; readonly peerId: SiteId };
 
@@ -53,8 +63,8 @@ export interface OpenTransaction {
   release(): Promise<void>;
   /** Ends the innermost savepoint and undoes what was done since. */
   rollbackTo(): Promise<void>;
-  /** Resolves once everything is durable and told by onCommit(). */
-  commit(): Promise<void>;
+  /** Resolves once everything is durable and told by onCommit(). @param id - for wasDone(), when anything was written */
+  commit(id?: RequestId): Promise<void>;
   /** Idempotent. */
   rollback(): Promise<void>;
 }
@@ -72,14 +82,20 @@ export interface Database {
   readonly siteId: SiteId;
   readonly storage: StorageKind;
 
-  /** Runs one statement with params, or several without in one transaction, after the guard rails. */
-  exec(request: ExecRequest): Promise<ExecResult>;
+  /**
+   * Runs one statement with params, or several without in one transaction, after the guard rails.
+   * @param id - what was carried out under it already is answered, not run again; the same holds for batch()
+   */
+  exec(request: ExecRequest, id?: RequestId): Promise<ExecResult>;
 
   /** Runs the requests in order in one transaction: all of them or, when one fails, none. */
-  batch(requests: readonly ExecRequest[]): Promise<readonly ExecResult[]>;
+  batch(requests: readonly ExecRequest[], id?: RequestId): Promise<readonly ExecResult[]>;
 
   /** Opens a transaction once everything asked for before is done; until it ends, everything else waits. */
   begin(): Promise<OpenTransaction>;
+
+  /** Whether what was asked for under `id` has been stored. */
+  wasDone(id: RequestId): Promise<boolean>;
 
   /** Makes `table` replicate; idempotent. Rows that are there already replicate as well. */
   enableSync(table: string): Promise<void>;

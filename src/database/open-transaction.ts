@@ -4,6 +4,7 @@ import { LedgerError, toLedgerError } from "../common/errors.ts";
 import { createWorkQueue } from "../common/work-queue.ts";
 import type { OpenTransaction } from "./database.ts";
 import type { Executor } from "./executor.ts";
+import { recordRequest } from "./request-log.ts";
 import type { SqliteConnection } from "./sqlite-connection.ts";
 
 export interface OpenTransactionOptions {
@@ -20,6 +21,7 @@ export const createOpenTransaction = (options: OpenTransactionOptions): OpenTran
   const { connection, executor, committed, ended } = options;
   const queue = createWorkQueue();
   const changedTables = new Set<string>();
+  let mayHaveWritten = false;
   let depth = 0;
   let isOver = false;
   /** Why it is over, when nobody asked for it. */
@@ -59,6 +61,7 @@ export const createOpenTransaction = (options: OpenTransactionOptions): OpenTran
       inside(async () => {
         const outcome = await executor.exec(request, "inside");
         for (const table of outcome.changedTables) changedTables.add(table);
+        mayHaveWritten ||= outcome.mayHaveWritten;
         return outcome.result;
       }),
     savepoint: () =>
@@ -68,10 +71,11 @@ export const createOpenTransaction = (options: OpenTransactionOptions): OpenTran
       }),
     release: () => endSavepoint(),
     rollbackTo: () => endSavepoint("rollback to"),
-    commit: () =>
+    commit: (id) =>
       inside(async () => {
         try {
           await connection.resetPending();
+          if (id !== undefined && mayHaveWritten) await recordRequest(connection, id, undefined);
           await connection.all("commit");
           await committed(changedTables);
         } finally {

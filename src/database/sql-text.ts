@@ -29,3 +29,5 @@ export const isStorableText = (text: string): boolean => !/[\0\p{Surrogate}]/u.t
 
 /** Whether there is nothing to run in `sql`. */
 export const isBlankSql = (sql: string): boolean => /^[;\s]*$/.test(stripSql(sql));
+
+export const isVacuum = (sql: string): boolean => /vacuum/i.test(sql) && leadingWords(stripSql(sql), 1)[0] === "vacuum";

@@ -16,18 +16,28 @@ import type {
   ExecRequest,
   ExecResult,
   OpenTransaction,
+  RequestId,
   SyncedTable,
 } from "./database.ts";
 import type { EngineHost } from "./engine-host.ts";
 import { createExecutor, type Executor } from "./executor.ts";
 import { enableSyncOf } from "./enable-sync.ts";
 import { createOpenTransaction } from "./open-transaction.ts";
+import { recallRequest, recordRequest } from "./request-log.ts";
+import { isVacuum } from "./sql-text.ts";
 import type { SqliteConnection } from "./sqlite-connection.ts";
 import { areTablesEqual, readSyncedTables } from "./synced-tables.ts";
 
 interface Session {
   readonly connection: SqliteConnection;
   readonly executor: Executor;
+}
+
+/** What an ExecOutcome says, of any answer. */
+interface Outcome<T> {
+  readonly result: T;
+  readonly changedTables: ReadonlySet<string>;
+  readonly mayHaveWritten: boolean;
 }
 
 /** @throws LedgerError when the host cannot open its files; the host is released then */
@@ -119,28 +129,38 @@ export const createSqliteDatabase = async (
       return result;
     });
 
-  const exec = (request: ExecRequest) =>
-    alone(async ({ executor }) => {
+  /** Carries `work` out and notes its answer, in one transaction, unless that was done already. */
+  const once = async <T>({ connection }: Session, id: RequestId, work: () => Promise<Outcome<T>>): Promise<T> => {
+    // First of all: what is compiled after the schema was changed by it may not compile again.
+    const before = await recallRequest(connection, id);
+    if (before !== undefined) return before.answer as T;
+    await connection.all("begin immediate");
+    const { result, changedTables, mayHaveWritten } = await work();
+    if (mayHaveWritten) await recordRequest(connection, id, result);
+    await connection.all("commit");
+    if (mayHaveWritten) await report(changedTables, { type: "local" });
+    return result;
+  };
+
+  const exec = (request: ExecRequest, id?: RequestId): Promise<ExecResult> =>
+    alone(async (current) => {
+      const { executor } = current;
+      // VACUUM runs in no transaction, and twice as well as once.
+      if (id !== undefined && !isVacuum(request.sql)) return once(current, id, () => executor.exec(request, "inside"));
       const { result, changedTables, mayHaveWritten } = await executor.exec(request);
       if (mayHaveWritten) await report(changedTables, { type: "local" });
       return result;
     });
 
-  const batch = (requests: readonly ExecRequest[]): Promise<readonly ExecResult[]> =>
-    alone(async ({ connection, executor }) => {
-      const results: ExecResult[] = [];
-      const changedTables = new Set<string>();
-      await connection.all("begin immediate");
-      for (const [index, request] of requests.entries()) {
-        const outcome = await executor.exec(request, "inside").catch((error: unknown) => {
-          throw ofStatement(index, requests.length, error);
-        });
-        results.push(outcome.result);
-        for (const table of outcome.changedTables) changedTables.add(table);
-      }
-      await connection.all("commit");
+  const batch = (requests: readonly ExecRequest[], id?: RequestId): Promise<readonly ExecResult[]> =>
+    alone(async (current) => {
+      const work = () => execAll(current.executor, requests);
+      if (id !== undefined) return once(current, id, work);
+      await current.connection.all("begin immediate");
+      const { result, changedTables } = await work();
+      await current.connection.all("commit");
       await report(changedTables, { type: "local" });
-      return results;
+      return result;
     });
 
   const begin = (): Promise<OpenTransaction> =>
@@ -200,6 +220,7 @@ export const createSqliteDatabase = async (
     exec,
     batch,
     begin,
+    wasDone: (id) => alone(async ({ connection }) => (await recallRequest(connection, id)) !== undefined),
     enableSync,
     get syncedTables() {
       return syncedTables;
@@ -213,6 +234,22 @@ export const createSqliteDatabase = async (
     onSchemaChange: (listener) => events.on("schemaChange", listener),
     close: () => (closing ??= closeSession()),
   };
+};
+
+/** In a transaction that the caller opened. */
+const execAll = async (executor: Executor, requests: readonly ExecRequest[]): Promise<Outcome<ExecResult[]>> => {
+  const result: ExecResult[] = [];
+  const changedTables = new Set<string>();
+  let mayHaveWritten = false;
+  for (const [index, request] of requests.entries()) {
+    const outcome = await executor.exec(request, "inside").catch((error: unknown) => {
+      throw ofStatement(index, requests.length, error);
+    });
+    result.push(outcome.result);
+    for (const table of outcome.changedTables) changedTables.add(table);
+    mayHaveWritten ||= outcome.mayHaveWritten;
+  }
+  return { result, changedTables, mayHaveWritten };
 };
 
 /** The failure of one statement of a batch, which says which. */

@@ -1,21 +1,28 @@
 /**
  * The calls of one tab, from being made until they are answered, over changes of the leader. Rules:
  * 1. Calls made while no leader answers wait, and are sent in the order in which they were made.
- * 2. A call whose leader went before it answered is sent again only when running it twice does no harm. Of any other
- *    nothing is known, so it is rejected with LEDGER_LEADER_CHANGED and the app decides.
+ * 2. A call whose leader went before it answered is sent again when that does no harm: when it reads, and when it carries
+ *    an id under which the database has noted whether it was done. Of any other nothing is known, so it is rejected with
+ *    LEDGER_LEADER_CHANGED and the app decides.
  * 3. The news that a leader is gone may overtake its last answers: those are waited for, shortly.
  */
 
 import type { Clock } from "../common/clock.ts";
 import { LedgerError } from "../common/errors.ts";
-import { mayCallTwice } from "../replica-call.ts";
+import type { RequestId } from "../database/database.ts";
+import { needsId, type WritingCall } from "../replica-call.ts";
 import type { HostAnswers, HostRequest, Outcome } from "./tab-message.ts";
 
 /** How long answers of a leader that is gone are waited for, milliseconds: locks and messages come different ways. */
 export const lateAnswerMs = 200;
 
+/** A call is not sent again later than this after it was made, milliseconds: the database forgets ids after a day. */
+export const repeatWithinMs = 3_600_000;
+
 /** Where calls are answered at present. */
 export interface Desk {
+  /** Whether it may be gone while this tab goes on. Then what is sent there carries ids. */
+  readonly isRemote: boolean;
   ask(request: HostRequest): Promise<Outcome>;
 }
 
@@ -37,6 +44,13 @@ export interface CallBook {
 
 interface Call {
   readonly request: HostRequest;
+  readonly madeAtMs: number;
+  /** Since it was first sent to where it may get lost. */
+  id: RequestId | undefined;
+  /** Times that it was sent. */
+  attempts: number;
+  /** Whether a leader that is gone may have carried it out. */
+  isInDoubt: boolean;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -46,13 +60,41 @@ type State =
   | { readonly name: "open"; readonly desk: Desk }
   | { readonly name: "refusing"; readonly error: LedgerError };
 
-const mayRunTwice = (request: HostRequest): boolean => request.type !== "call" || mayCallTwice(request.call);
+const writeOf = ({ request }: Call): WritingCall | undefined =>
+  request.type === "call" && needsId(request.call) ? request.call : undefined;
 
-export const createCallBook = (clock: Clock): CallBook => {
+export interface CallBookOptions {
+  readonly clock: Clock;
+  /** Random; this tab's. */
+  readonly caller: string;
+}
+
+export const createCallBook = ({ clock, caller }: CallBookOptions): CallBook => {
   let state: State = { name: "shut" };
   const waiting: Call[] = [];
   const sent = new Set<Call>();
   const whenIdle: (() => void)[] = [];
+  let nextNumber = 1;
+  /** Slots of calls that were answered. One whose call was given up is not used again. */
+  const freeSlots: number[] = [];
+  let slotCount = 0;
+
+  const takeId = (): RequestId => {
+    const slot = freeSlots.pop() ?? slotCount++;
+    return { caller, slot, number: nextNumber++ };
+  };
+
+  /** Keeps 2. */
+  const maySendAgain = (call: Call): boolean =>
+    writeOf(call) === undefined || (call.id !== undefined && clock.nowMs() - call.madeAtMs < repeatWithinMs);
+
+  const requestOf = (call: Call, desk: Desk): HostRequest => {
+    const write = writeOf(call);
+    if (write !== undefined && desk.isRemote) call.id ??= takeId();
+    return write === undefined || call.id === undefined
+      ? call.request
+      : { type: "call", call: { ...write, id: call.id } };
+  };
 
   const finish = (call: Call): boolean => {
     const wasSent = sent.delete(call);
@@ -70,14 +112,21 @@ export const createCallBook = (clock: Clock): CallBook => {
       case "open":
         return void send(call, state.desk);
       case "refusing":
-        return call.reject(state.error);
+        return refuseOne(call, state.error);
     }
   };
 
+  const refuseOne = (call: Call, error: LedgerError): void =>
+    call.reject(call.isInDoubt ? leaderChanged(error) : error);
+
   const send = async (call: Call, desk: Desk): Promise<void> => {
     sent.add(call);
-    const outcome = await desk.ask(call.request).catch(notCloneable);
+    const attempt = (call.attempts += 1);
+    const outcome = await desk.ask(requestOf(call, desk)).catch(notCloneable);
+    // What an earlier leader did is done; what it did not do, the present one may be doing now.
+    if (attempt !== call.attempts && outcome.type !== "answer") return;
     if (!finish(call)) return;
+    if (outcome.type !== "unserved" && call.id !== undefined) freeSlots.push(call.id.slot);
     switch (outcome.type) {
       case "answer":
         return call.resolve(outcome.value);
@@ -92,7 +141,10 @@ export const createCallBook = (clock: Clock): CallBook => {
 
   return {
     call: <R extends HostRequest>(request: R) =>
-      new Promise<unknown>((resolve, reject) => place({ request, resolve, reject })) as Promise<HostAnswers[R["type"]]>,
+      new Promise<unknown>((resolve, reject) => {
+        const madeAtMs = clock.nowMs();
+        place({ request, madeAtMs, id: undefined, attempts: 0, isInDoubt: false, resolve, reject });
+      }) as Promise<HostAnswers[R["type"]]>,
     open: (desk) => {
       state = { name: "open", desk };
       for (const call of waiting.splice(0)) place(call);
@@ -102,8 +154,11 @@ export const createCallBook = (clock: Clock): CallBook => {
     },
     strand: () => {
       // Keeps 2 and 3.
-      const again = [...sent].filter((call) => mayRunTwice(call.request));
-      for (const call of again) finish(call);
+      const again = [...sent].filter(maySendAgain);
+      for (const call of again) {
+        sent.delete(call);
+        call.isInDoubt ||= writeOf(call) !== undefined;
+      }
       const inDoubt = [...sent];
       clock.setTimer(lateAnswerMs, () => {
         for (const call of inDoubt) if (finish(call)) call.reject(leaderChanged());
@@ -114,7 +169,7 @@ export const createCallBook = (clock: Clock): CallBook => {
     },
     refuse: (error, forGood) => {
       if (forGood) state = { name: "refusing", error };
-      for (const call of waiting.splice(0)) call.reject(error);
+      for (const call of waiting.splice(0)) refuseOne(call, error);
     },
     giveUp: (error) => {
       for (const call of sent) {
@@ -126,10 +181,11 @@ export const createCallBook = (clock: Clock): CallBook => {
   };
 };
 
-const leaderChanged = (): LedgerError =>
+const leaderChanged = (cause?: LedgerError): LedgerError =>
   new LedgerError(
     "LEDGER_LEADER_CHANGED",
     "the tab that owned the database went away before it answered; look whether the write is there before repeating it",
+    cause === undefined ? undefined : { cause },
   );
 
 const notCloneable = (cause: unknown): Outcome => ({

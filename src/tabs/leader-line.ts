@@ -7,6 +7,7 @@ import type { FollowerMessage, HostRequest, LeaderMessage, Outcome, RoomChoice, 
 import { eventFromWire } from "./wire-event.ts";
 
 export interface LeaderLine {
+  readonly isRemote: true;
   /** Stays unanswered when the leader goes without a farewell. @throws DOMException DataCloneError */
   ask(request: HostRequest): Promise<Outcome>;
   ping(): void;
@@ -82,6 +83,7 @@ export const openLeaderLine = (channel: TabChannel, listener: LeaderLineListener
   const post = (message: FollowerMessage): void => channel.post(message);
 
   return {
+    isRemote: true,
     ask: (request) => {
       if (isOver) return Promise.resolve({ type: "unserved" });
       const id = nextId;

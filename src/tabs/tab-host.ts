@@ -43,7 +43,7 @@ export const openTimeoutMs = 10_000;
 export const openTabHost = async (options: TabHostOptions): Promise<Host> => {
   const { clock, random, lifecycle, logger } = options;
   const names = tabNames(options.dbName);
-  const calls = createCallBook(clock);
+  const calls = createCallBook({ clock, caller: bytesToHex(random.bytes(16)) });
   const emitter = createEmitter<{ event: readonly [HostEvent]; snapshot: readonly [HostSnapshot] }>((error) =>
     logger.error("a host listener threw", { error: String(error) }),
   );

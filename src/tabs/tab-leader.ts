@@ -22,6 +22,7 @@ import type {
 import { eventToWire } from "./wire-event.ts";
 
 export interface TabLeader {
+  readonly isRemote: false;
   readonly snapshot: HostSnapshot;
   /** Whether something that was asked is not answered yet. */
   readonly isBusy: boolean;
@@ -195,6 +196,7 @@ export const createTabLeader = (options: TabLeaderOptions): TabLeader => {
   };
 
   return {
+    isRemote: false,
     get snapshot() {
       return host.snapshot;
     },

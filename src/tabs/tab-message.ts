@@ -9,7 +9,7 @@ import type { HostEvent, HostSnapshot } from "../host.ts";
 import type { ReplicaCall } from "../replica-call.ts";
 
 /** Tabs that speak different versions do not work together. Raise it whenever a type below changes its meaning. */
-export const tabsVersion = 2;
+export const tabsVersion = 3;
 
 declare const brand: unique symbol;
 
