@@ -1,13 +1,14 @@
-/** The database's end of the calls: puts each to the Database. Owns nothing but the transactions that are open. */
+/** The replica's end of the calls: puts each to the Database or the Replicator. Owns nothing but the transactions that are open. */
 
 import type { Clock } from "./common/clock.ts";
 import type { Logger } from "./common/logger.ts";
 import type { Database } from "./database/database.ts";
 import type { AnswerTo, ReplicaCall } from "./replica-call.ts";
+import type { Replicator } from "./replicator.ts";
 import { createReplicaTransactions } from "./replica-transactions.ts";
 
 export interface CallAnswerer {
-  /** Rejects as the Database's methods do. */
+  /** Rejects as the methods of Database and Replicator do. */
   answer<C extends ReplicaCall>(call: C): Promise<AnswerTo<C>>;
   /** Rolls back what is open. Idempotent, never rejects. */
   close(): Promise<void>;
@@ -15,10 +16,11 @@ export interface CallAnswerer {
 
 export const createCallAnswerer = (options: {
   readonly database: Database;
+  readonly replicator: Pick<Replicator, "wait">;
   readonly clock: Clock;
   readonly logger: Logger;
 }): CallAnswerer => {
-  const { database } = options;
+  const { database, replicator } = options;
   const transactions = createReplicaTransactions(options);
 
   const perform = async (call: ReplicaCall): Promise<unknown> => {
@@ -45,6 +47,8 @@ export const createCallAnswerer = (options: {
         return transactions.rollback(call.transaction);
       case "enable-sync":
         return database.enableSync(call.table);
+      case "wait":
+        return replicator.wait(call.goal, call.timeoutMs);
     }
   };
 

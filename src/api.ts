@@ -61,6 +61,14 @@ export interface LedgerEvents {
 
 export type LedgerEventName = keyof LedgerEvents;
 
+/** How long to wait for replicas. */
+export interface WaitOptions {
+  /** Milliseconds, 0 to 2,147,483,647. Default 30,000. */
+  readonly timeoutMs?: number;
+  /** Aborting it ends the wait with `signal.reason`. */
+  readonly signal?: AbortSignal;
+}
+
 /** A peer as `status()` shows it. */
 export interface PeerStatus {
   readonly peerId: SiteId;
@@ -68,8 +76,12 @@ export interface PeerStatus {
   readonly state: "joined" | "ready";
   /** With `ready`: the way its bytes take. */
   readonly route?: Route;
-  /** Whether something that this replica holds is not yet known to be held by the peer. */
-  readonly pending: boolean;
+  /**
+   * With `ready`: what this replica holds and the peer is not known to hold. `changes` is 0 exactly when there is nothing.
+   * What is on its way counts until the peer has stored it; what was not read yet is counted up to 100,000 changes a
+   * table, the peer's own among them, and its bytes are estimated from those before. While nothing is counted yet it is 1.
+   */
+  readonly pending?: { readonly changes: number; readonly bytes: number };
   /** Whether this replica and the peer hold the same rows, by digest, as of the last time both were idle. */
   readonly digest: "unknown" | "same" | "different";
   /** Milliseconds since the epoch of the last message that changed what either side knows; absent before the first. */

@@ -11,6 +11,7 @@ export type {
   PeerStatus,
   Row,
   SignalingDrops,
+  WaitOptions,
 } from "./api.ts";
 export type { Unsubscribe } from "./common/emitter.ts";
 export { errorCodes, LedgerError, type LedgerErrorCode } from "./common/errors.ts";
@@ -21,5 +22,6 @@ export type { StorageKind } from "./database/database.ts";
 export type { SqlParam, SqlParams, SqlValue } from "./database/value.ts";
 export { Ledger } from "./ledger.ts";
 export type { LedgerOptions } from "./options.ts";
+export type { Receipt } from "./replication-waits.ts";
 export type { Transaction, TransactionOptions } from "./transaction.ts";
 export type { Route } from "./transport/channel.ts";

@@ -60,7 +60,7 @@ export const createLeaderHost = ({
       const progress = peer.state === "ready" ? progressByPeer.get(peer.peerId) : undefined;
       return {
         ...peer,
-        pending: progress?.pending ?? peer.state === "ready",
+        ...(peer.state === "ready" ? { pending: progress?.pending ?? { changes: 1, bytes: 0 } } : {}),
         digest: progress?.digest ?? "unknown",
         ...(progress?.lastSyncAt === undefined ? {} : { lastSyncAt: progress.lastSyncAt }),
       };

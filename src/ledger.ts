@@ -10,6 +10,7 @@ import type {
   LedgerEvents,
   LedgerStatus,
   Row,
+  WaitOptions,
 } from "./api.ts";
 import { createEmitter, type Unsubscribe } from "./common/emitter.ts";
 import { LedgerError, toLedgerError } from "./common/errors.ts";
@@ -20,7 +21,15 @@ import type { SqlParams, SqlValue } from "./database/value.ts";
 import type { Host } from "./host.ts";
 import { takeTokenFromUrl, tokenToInviteUrl } from "./invitation.ts";
 import { openHost } from "./open-host.ts";
-import { checkSignalingUrl, resolveOptions, type LedgerOptions, type ResolvedOptions } from "./options.ts";
+import {
+  checkSignalingUrl,
+  integerBetween,
+  resolveOptions,
+  type LedgerOptions,
+  type ResolvedOptions,
+} from "./options.ts";
+import type { Receipt } from "./replication-waits.ts";
+import { waitFor } from "./wait-for.ts";
 import { createToken } from "./security/token.ts";
 import {
   createTransactions,
@@ -185,6 +194,28 @@ export class Ledger {
     }
     const secret = checkToken(token ?? this.#options.token, "connect");
     return host.connect(checkSignalingUrl(signalingUrl), secret);
+  }
+
+  /**
+   * Waits until `peers` other replicas are known to hold everything that was written to this one, in all its tabs, before
+   * the call. A replica counts from the moment it said so to this one, also when it has left since; replicas that only got
+   * it from others do not count. What a replica said is forgotten when this database is closed.
+   * @param options.peers - 1 to 1,000; default 1
+   * @throws LedgerError LEDGER_TIMEOUT, LEDGER_OPTION_INVALID, LEDGER_NOT_INITIALIZED, LEDGER_CLOSED
+   */
+  async replicated(options: WaitOptions & { readonly peers?: number } = {}): Promise<Receipt> {
+    const host = this.#host("replicated");
+    const { peers = 1 } = options;
+    return waitFor(host, { type: "replicated", peers: integerBetween("peers", peers, 1, 1_000) }, options);
+  }
+
+  /**
+   * Waits until this replica and every peer that it is linked with, one at least, are known to hold the same, with nothing
+   * on its way in either direction. Without peers it waits for the first.
+   * @throws LedgerError LEDGER_TIMEOUT, LEDGER_OPTION_INVALID, LEDGER_NOT_INITIALIZED, LEDGER_CLOSED
+   */
+  async whenSynced(options: WaitOptions = {}): Promise<void> {
+    await waitFor(this.#host("whenSynced"), { type: "in-step" }, options);
   }
 
   /** Leaves the room; the database stays usable, and connect() works again. Does nothing when not connected. */

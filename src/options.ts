@@ -81,7 +81,8 @@ const storageKinds: readonly StorageKind[] = ["opfs", "idb", "file", "memory"];
 
 const invalid = (message: string): LedgerError => new LedgerError("LEDGER_OPTION_INVALID", message);
 
-const integerBetween = (name: string, value: unknown, least: number, most: number): number => {
+/** @throws LedgerError LEDGER_OPTION_INVALID */
+export const integerBetween = (name: string, value: unknown, least: number, most: number): number => {
   if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return value;
   throw invalid(`option ${name} must be a whole number from ${least} to ${most}`);
 };

@@ -4,6 +4,7 @@
  */
 
 import type { ExecRequest, ExecResult, RequestId } from "./database/database.ts";
+import type { Receipt, WaitGoal } from "./replication-waits.ts";
 
 declare const brand: unique symbol;
 
@@ -25,7 +26,8 @@ export type ReplicaCall =
   | { readonly type: "commit"; readonly transaction: TransactionId; readonly id?: RequestId }
   /** Also of a transaction that is over or unknown, which does nothing. */
   | { readonly type: "rollback"; readonly transaction: TransactionId }
-  | { readonly type: "enable-sync"; readonly table: string };
+  | { readonly type: "enable-sync"; readonly table: string }
+  | { readonly type: "wait"; readonly goal: WaitGoal; readonly timeoutMs: number };
 
 /** What a call is answered with. */
 export interface ReplicaAnswers {
@@ -38,6 +40,7 @@ export interface ReplicaAnswers {
   readonly commit: undefined;
   readonly rollback: undefined;
   readonly "enable-sync": undefined;
+  readonly wait: Receipt;
 }
 
 export type AnswerTo<C extends ReplicaCall> = ReplicaAnswers[C["type"]];
@@ -61,9 +64,13 @@ export const needsId = (call: ReplicaCall): call is WritingCall => {
     case "rollback-to":
     case "rollback":
     case "enable-sync":
+    case "wait":
       return false;
   }
 };
+
+/** Whether an answer may be long in coming although nothing is wrong: nobody's closing waits for such a call. */
+export const isWait = (call: ReplicaCall): boolean => call.type === "wait";
 
 /** A lone SELECT. Several statements, or one in doubt, count as writing. */
 const onlyReads = (sql: string): boolean => /^\s*select\b[^;]*;?\s*$/i.test(sql);

@@ -69,7 +69,7 @@ export const openReplica = async (
     delays: { ...defaultDelays, relayDelayMs: options.relayDelayMs },
   });
 
-  const answerer = createCallAnswerer({ database, clock, logger });
+  const answerer = createCallAnswerer({ database, replicator, clock, logger });
   const emitter = createEmitter<ReplicaEvents>((error) => logger.error("a listener threw", { error: String(error) }));
   database.onCommit((commit) => emitter.emit("commit", commit));
   replicator.on("sync", (count, peer) => emitter.emit("sync", count, peer));

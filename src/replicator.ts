@@ -4,7 +4,6 @@
  */
 
 import type { Clock } from "./common/clock.ts";
-import type { Disposer } from "./common/disposer.ts";
 import { createDisposer } from "./common/disposer.ts";
 import { createEmitter, type Unsubscribe } from "./common/emitter.ts";
 import { LedgerError, toLedgerError } from "./common/errors.ts";
@@ -12,9 +11,7 @@ import type { LinkId, SiteId } from "./common/ids.ts";
 import type { Logger } from "./common/logger.ts";
 import type { ChangeLog } from "./database/change-log.ts";
 import type { Database } from "./database/database.ts";
-import { createFrameJoiner, messageToFrames } from "./message-frames.ts";
-import { decodeMessage, encodeMessage } from "./replication/codec.ts";
-import { splitChanges } from "./replication/split-changes.ts";
+import { createLinkSession, type LinkSession, type Pending } from "./link-session.ts";
 import {
   createCoreState,
   type CoreState,
@@ -24,15 +21,17 @@ import {
   type TimerName,
 } from "./replication/core-state.ts";
 import { step } from "./replication/core.ts";
-import { covers, versionOf } from "./replication/frontier.ts";
+import { versionOf } from "./replication/frontier.ts";
+import { isInStepWithAll, isPeerCurrent, ownVersionsHeld } from "./replication/in-step.ts";
 import { defaultReplicationLimits } from "./replication/limits.ts";
 import type { Message } from "./replication/message.ts";
+import { createReplicationWaits, type Receipt, type WaitGoal } from "./replication-waits.ts";
 import type { Link } from "./transport/link.ts";
 
 /** How a linked peer stands. */
 export interface PeerProgress {
   readonly peerId: SiteId;
-  readonly pending: boolean;
+  readonly pending: Pending;
   readonly digest: "unknown" | "same" | "different";
   /** Milliseconds since the epoch; absent until something was exchanged. */
   readonly lastSyncAt?: number;
@@ -50,19 +49,15 @@ export interface Replicator {
   /** Replicates over `link` until it closes. */
   attach(link: Link): void;
   progress(): readonly PeerProgress[];
+  /** @throws LedgerError LEDGER_TIMEOUT, LEDGER_CLOSED */
+  wait(goal: WaitGoal, timeoutMs: number): Promise<Receipt>;
   on<K extends keyof ReplicatorEvents>(event: K, listener: (...args: ReplicatorEvents[K]) => void): Unsubscribe;
   /** Ends all links; idempotent, never rejects. */
   close(): Promise<void>;
 }
 
 interface OpenLink {
-  readonly link: Link;
-  readonly disposer: Disposer;
-  /** Keeps the order of messages of which some take longer to deflate than others. */
-  outbox: Promise<void> | undefined;
-  /** Keeps the order of frames of which some take longer to inflate than others. */
-  inbox: Promise<void> | undefined;
-  lastSyncAt: number | undefined;
+  readonly session: LinkSession;
   digest: PeerProgress["digest"];
 }
 
@@ -88,10 +83,18 @@ export const createReplicator = (options: {
   let closed = false;
   let digestCostMs = 0;
   let unsendableReported = false;
+  /** Own versions up to which each replica is known to hold everything; also of those that left since. */
+  const heldBy = new Map<SiteId, number>();
   const emitter = createEmitter<ReplicatorEvents>((error) =>
     logger.error("a replicator listener threw", { error: String(error) }),
   );
   const disposer = createDisposer((error) => logger.error("release failed", { error: String(error) }));
+  const waits = createReplicationWaits({
+    clock,
+    ownVersion: () => log.ownVersion(),
+    holdersOf: (version) => [...heldBy].flatMap(([peer, held]) => (held >= version ? [peer] : [])),
+    isInStep: () => isInStepWithAll(state),
+  });
 
   disposer.defer(
     database.onCommit((commit) => {
@@ -115,7 +118,9 @@ export const createReplicator = (options: {
     } finally {
       stepping = false;
     }
+    for (const [peer, version] of ownVersionsHeld(state)) heldBy.set(peer, version);
     emitter.emit("progress");
+    waits.look();
   };
 
   /** An order that fails ends the link it is for; the others go on. */
@@ -131,7 +136,7 @@ export const createReplicator = (options: {
   const carryOut = (effect: Effect): void => {
     switch (effect.type) {
       case "send":
-        return sendWhole(effect.link, effect.message);
+        return send(effect.link, effect.message);
       case "read-changes":
         return void log.read(effect).then(
           (stretch) => {
@@ -171,13 +176,13 @@ export const createReplicator = (options: {
   const apply = async (effect: Extract<Effect, { type: "apply-changes" }>): Promise<void> => {
     try {
       const result = await log.apply(effect);
-      const open = links.get(effect.link);
-      if (open !== undefined) open.lastSyncAt = clock.nowMs();
+      links.get(effect.link)?.session.noteSync();
       feed({
         type: "applied",
         link: effect.link,
         frontier: result.frontier,
         grew: result.grew,
+        position: effect.cursor.position,
         complete: effect.complete,
       });
       if (result.count > 0) emitter.emit("sync", result.count, effect.peer);
@@ -198,7 +203,8 @@ export const createReplicator = (options: {
   };
 
   const reportDigest = (peer: SiteId, agrees: boolean): void => {
-    for (const open of links.values()) if (open.link.peer.siteId === peer) open.digest = agrees ? "same" : "different";
+    for (const open of links.values())
+      if (open.session.link.peer.siteId === peer) open.digest = agrees ? "same" : "different";
     if (!agrees) logger.warn("a peer holds other rows at the same frontier; exchanging everything", { peer });
   };
 
@@ -229,7 +235,7 @@ export const createReplicator = (options: {
   /** The link cannot go on because of something here: the peer may try again. */
   const fail = (id: LinkId, error: unknown): void => {
     reportError(error);
-    links.get(id)?.link.close("FAILED");
+    links.get(id)?.session.link.close("FAILED");
   };
 
   /** The peer broke a rule. */
@@ -238,55 +244,27 @@ export const createReplicator = (options: {
     if (open === undefined) return;
     emitter.emit(
       "error",
-      new LedgerError("LEDGER_PEER_FAULT", `peer ${open.link.peer.siteId} broke the protocol: ${code}`),
+      new LedgerError("LEDGER_PEER_FAULT", `peer ${open.session.link.peer.siteId} broke the protocol: ${code}`),
     );
-    open.link.close(code);
+    open.session.link.close(code);
   };
 
-  /** A transaction larger than a message may be arrives in parts; everything else as it is. */
-  const sendWhole = (id: LinkId, message: Message): void => {
-    const bytes = encodeMessage(message);
-    if (bytes.length <= defaultReplicationLimits.maxMessageBytes || message.type !== "changes") {
-      return send(id, message, bytes);
-    }
-    logger.warn("a transaction is too large for one message and is sent in parts", { bytes: bytes.length });
-    for (const part of splitChanges(message)) sendWhole(id, part);
-  };
-
-  const send = (id: LinkId, message: Message, bytes: Uint8Array<ArrayBuffer>): void => {
+  const send = (id: LinkId, message: Message): void => {
     const open = links.get(id);
     if (open === undefined) return;
-    if (message.type === "changes" || message.type === "progress") {
-      open.lastSyncAt = clock.nowMs();
-      if (message.type === "changes") open.digest = "unknown";
-    }
-    const put = (frames: readonly Uint8Array<ArrayBuffer>[]): void => {
-      let hasRoom = true;
-      for (const frame of frames) hasRoom = open.link.send(frame);
-      if (!hasRoom) feed({ type: "congested", link: id });
-    };
-    const frames = messageToFrames(bytes);
-    if (open.outbox === undefined && !(frames instanceof Promise)) return put(frames);
-    const turn: Promise<void> = (open.outbox ?? Promise.resolve())
-      .then(async () => put(await frames))
-      .catch((error: unknown) => fail(id, error))
-      .finally(() => {
-        if (open.outbox === turn) open.outbox = undefined;
-      });
-    open.outbox = turn;
+    if (message.type === "changes") open.digest = "unknown";
+    open.session.send(message);
   };
 
-  const receive = (open: OpenLink, bytes: Uint8Array): void => {
-    const decoded = decodeMessage(bytes, defaultReplicationLimits);
-    if (!decoded.ok) return fault(open.link.id, `${decoded.error.code} ${decoded.error.rule}`);
-    const message = decoded.value;
+  const receive = (open: OpenLink, message: Message): void => {
+    const { id } = open.session.link;
     if (message.type === "changes") open.digest = "unknown";
-    if (message.type !== "hello") return feed({ type: "received", link: open.link.id, message });
+    if (message.type !== "hello") return feed({ type: "received", link: id, message });
     const lostAfter = log.lostAfter(versionOf(message.frontier, database.siteId));
     if (lostAfter !== undefined) logger.warn("a peer holds writes that were lost here; asking for them");
     feed({
       type: "received",
-      link: open.link.id,
+      link: id,
       message,
       resumeAt: log.resumePosition(message.cursor),
       ...(lostAfter === undefined ? {} : { lostAfter }),
@@ -295,91 +273,72 @@ export const createReplicator = (options: {
 
   const attach = (link: Link): void => {
     if (closed) return link.close("CLOSED");
-    const linkDisposer = createDisposer((error) => logger.error("release failed", { error: String(error) }));
-    const open: OpenLink = {
+    const { id, peer } = link;
+    const session = createLinkSession({
       link,
-      disposer: linkDisposer,
-      outbox: undefined,
-      inbox: undefined,
-      lastSyncAt: undefined,
-      digest: "unknown",
-    };
-    links.set(link.id, open);
-    const joiner = createFrameJoiner(defaultReplicationLimits.maxMessageBytes);
-    const isOpen = (): boolean => links.get(link.id) === open;
+      clock,
+      logger,
+      whenIdle: () => database.read(async () => {}),
+      onMessage: (message) => receive(open, message),
+      onFault: (code) => fault(id, code),
+      onFailure: (error) => fail(id, error),
+      onFull: () => feed({ type: "congested", link: id }),
+    });
+    const open: OpenLink = { session, digest: "unknown" };
+    links.set(id, open);
+    const isOpen = (): boolean => links.get(id) === open;
 
-    const takeFrame = (frame: Uint8Array<ArrayBuffer>, consumed: () => void): void | Promise<void> => {
-      if (!isOpen()) return;
-      const done = (joined: Awaited<ReturnType<typeof joiner.add>>): void => {
-        if (!isOpen()) return;
-        if (!joined.ok) return fault(link.id, joined.error);
-        if (joined.value !== undefined) receive(open, joined.value);
-        // What was merged by the time the next frame is asked for bounds what waits in memory.
-        void database.read(async () => {}).then(consumed, consumed);
-      };
-      const joined = joiner.add(frame);
-      return joined instanceof Promise ? joined.then(done) : done(joined);
-    };
-
-    /** Lets `taken` settle before the next frame is looked at. */
-    const queue = (taken: Promise<void>): void => {
-      const turn: Promise<void> = taken
-        .catch((error: unknown) => fail(link.id, error))
-        .finally(() => {
-          if (open.inbox === turn) open.inbox = undefined;
-        });
-      open.inbox = turn;
-    };
     // The peer's hello may be here before our own is said; it waits.
-    queue(
-      log.greeting(link.peer.siteId).then(({ frontier, cursor }) => {
-        if (!isOpen()) return;
-        feed({ type: "opened", link: link.id, peer: link.peer.siteId, peerEpoch: link.peer.epoch, frontier, cursor });
+    session.holdUntil(
+      log.greeting(peer.siteId).then(({ frontier, cursor }) => {
+        if (isOpen()) feed({ type: "opened", link: id, peer: peer.siteId, peerEpoch: peer.epoch, frontier, cursor });
       }),
     );
-    linkDisposer.defer(
-      link.on("frame", (frame, consumed) => {
-        if (open.inbox !== undefined) return queue(open.inbox.then(() => takeFrame(frame, consumed)));
-        const taken = takeFrame(frame, consumed);
-        if (taken instanceof Promise) queue(taken);
-      }),
-    );
-    linkDisposer.defer(link.on("writable", () => feed({ type: "writable", link: link.id })));
-    linkDisposer.defer(
-      link.on("close", () => {
-        if (!isOpen()) return;
-        links.delete(link.id);
-        void linkDisposer.dispose();
-        feed({ type: "lost", link: link.id });
-      }),
-    );
+    link.on("writable", () => {
+      if (isOpen()) feed({ type: "writable", link: id });
+    });
+    link.on("close", () => {
+      if (!isOpen()) return;
+      links.delete(id);
+      session.dispose();
+      feed({ type: "lost", link: id });
+    });
+  };
+
+  const pendingOf = ({ session }: OpenLink): Pending => {
+    const core = state.links.get(session.link.id);
+    if (core?.phase !== "streaming") return { changes: 1, bytes: 0 };
+    if (isPeerCurrent(state, core)) return session.pending(Infinity, 0);
+    const { changes, bytes } = session.pending(core.stored, core.rest);
+    return { changes: Math.max(changes, 1), bytes };
   };
 
   return {
     attach,
     progress: () =>
-      [...links.values()].map(({ link, digest, lastSyncAt }) => {
-        const core = state.links.get(link.id);
-        const pending =
-          core?.phase !== "streaming" || core.behind || core.reading || !covers(core.held, state.frontier);
+      [...links.values()].map((open) => {
+        const { link, lastSyncAt } = open.session;
         return {
           peerId: link.peer.siteId,
-          pending,
-          digest,
+          pending: pendingOf(open),
+          digest: open.digest,
           ...(lastSyncAt === undefined ? {} : { lastSyncAt }),
         };
       }),
+    wait: waits.wait,
     on: emitter.on,
     close: async () => {
       if (closed) return disposer.dispose();
       closed = true;
       for (const cancel of timers.values()) cancel();
       timers.clear();
-      for (const { link, disposer: linkDisposer } of [...links.values()]) {
-        await linkDisposer.dispose();
-        link.close("CLOSED");
-      }
+      waits.close();
+      const sessions = [...links.values()].map((open) => open.session);
       links.clear();
+      for (const session of sessions) {
+        session.dispose();
+        session.link.close("CLOSED");
+      }
       await disposer.dispose();
     },
   };

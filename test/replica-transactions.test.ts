@@ -17,7 +17,13 @@ const open = async () => {
   await openChangeLog({ database, epoch: "0".repeat(32) as Epoch, nowMs: 0 });
   const clock = createFakeClock();
   /** One for each replica that the database had. */
-  const answerer = () => createCallAnswerer({ database, clock, logger: createSilentLogger() });
+  const answerer = () =>
+    createCallAnswerer({
+      database,
+      replicator: { wait: () => Promise.reject(new Error("no peers here")) },
+      clock,
+      logger: createSilentLogger(),
+    });
   await database.exec({ sql: "CREATE TABLE n (x)" });
   return { database, answerer };
 };

@@ -22,7 +22,7 @@ const describeLink = (peer: PeerStatus): string => {
 
 const describeNotes = (peer: PeerStatus): string => {
   if (peer.state === "joined") return "";
-  if (peer.pending) return "Your edits are on their way";
+  if (peer.pending?.changes !== 0) return "Your edits are on their way";
   if (peer.digest === "same") return "Has the same notes as you";
   return peer.digest === "different" ? "Has different notes. Comparing again…" : "Comparing notes…";
 };
@@ -50,7 +50,7 @@ export const createPeople = (): People => {
     words.append(make("span", "person-link", describeLink(peer)));
     if (notes !== "") words.append(make("span", "person-notes", notes));
     const item = make("li", "person", makeAvatar(person), words);
-    item.dataset["state"] = peer.state === "joined" ? "joining" : peer.pending ? "pending" : peer.digest;
+    item.dataset["state"] = peer.state === "joined" ? "joining" : peer.pending?.changes === 0 ? peer.digest : "pending";
     return item;
   };
 

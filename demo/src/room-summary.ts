@@ -20,7 +20,7 @@ export const summarizeRoom = (status: LedgerStatus, wantsOnline: boolean): RoomS
   if (!wantsOnline) return "offline";
   const linked = status.peers.filter((peer) => peer.state === "ready");
   if (linked.length > 0) {
-    return linked.every((peer) => peer.digest === "same" && !peer.pending) ? "same" : "catching-up";
+    return linked.every((peer) => peer.digest === "same" && peer.pending?.changes === 0) ? "same" : "catching-up";
   }
   if (status.peers.length > 0) return "linking";
   return status.signaling === "connected" ? "alone" : "searching";

@@ -38,6 +38,7 @@ export const errorCodes = {
   LEDGER_NO_TOKEN: "connect() needs a token, as argument or as option",
   LEDGER_SIGNALING_UNREACHABLE: "the signaling server did not answer; Ledger goes on trying until disconnect()",
   LEDGER_SIGNALING_REFUSED: "the signaling server refused this client",
+  LEDGER_TIMEOUT: "what was waited for did not happen in time; replication goes on in the background",
   LEDGER_DISCONNECTED: "disconnect() or close() was called before connect() was done",
   LEDGER_INSECURE_CONTEXT: "connect() needs WebCrypto, which browsers give only to https pages and localhost",
   LEDGER_WEBRTC_UNAVAILABLE: "there is no WebRTC in this environment",

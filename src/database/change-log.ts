@@ -7,7 +7,7 @@ import type { Epoch, SiteId } from "../common/ids.ts";
 import type { LogStretch } from "../replication/core-state.ts";
 import type { ChangeGroup } from "../replication/change.ts";
 import { createDigestBuilder } from "../replication/digest.ts";
-import type { Frontier } from "../replication/frontier.ts";
+import { versionOf, type Frontier } from "../replication/frontier.ts";
 import type { Cursor, TableDigest } from "../replication/message.ts";
 import * as books from "./bookkeeping.ts";
 import { newestVersion, readFrontier, readStretch, visitAllChanges, type Stretch } from "./change-reader.ts";
@@ -53,6 +53,8 @@ export interface ChangeLog {
    * newest version before the loss. Undefined when nothing is missing.
    */
   lostAfter(version: number): number | undefined;
+  /** The newest version that was written here; 0 when none was. */
+  ownVersion(): Promise<number>;
   read(request: ReadRequest): Promise<LogStretch & Pick<Stretch, "unsendable">>;
   /** Rows, cursor and frontier in one transaction; all or nothing. */
   apply(delta: Delta): Promise<Applied>;
@@ -110,6 +112,8 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
     resumePosition: (cursor) => books.resumePosition(epochs, cursor),
 
     lostAfter: (version) => books.lostAfter(epochs, version),
+
+    ownVersion: async () => versionOf(await database.read(frontierNow), own),
 
     read: (request) =>
       database.read(async (connection) => {

@@ -19,6 +19,9 @@ const plannedVersions = 512;
 /** A stretch ends with the version in which it reaches this size; well within what a message may have. */
 const stretchBytes = 8 * 1024 * 1024;
 
+/** Changes that are counted of what is left; only people look at the number. */
+const mostCounted = 100_000;
+
 /** What a change costs besides its key and its value, about. */
 const overheadBytes = 24;
 
@@ -132,6 +135,8 @@ export interface Stretch {
   readonly groups: readonly ChangeGroup[];
   readonly to: number;
   readonly complete: boolean;
+  /** Changes beyond `to`, counted up to {@link mostCounted} a table. */
+  readonly rest: number;
   /** Changes left out because every peer would refuse them. */
   readonly unsendable: number;
 }
@@ -147,7 +152,7 @@ export const readStretch = async (
   request: { readonly after: number; readonly known: Frontier; readonly limit: number },
 ): Promise<Stretch> => {
   const newest = await newestVersion(connection, tables);
-  if (newest <= request.after) return { groups: [], to: request.after, complete: true, unsendable: 0 };
+  if (newest <= request.after) return { groups: [], to: request.after, complete: true, rest: 0, unsendable: 0 };
 
   const plan = await planStretch(connection, tables, request.after, newest, request.limit);
   let { to } = plan;
@@ -197,7 +202,21 @@ export const readStretch = async (
   } finally {
     await statement.reset();
   }
-  return { groups: groups.filter((group) => group.changes.length > 0), to, complete: to >= newest, unsendable };
+  const complete = to >= newest;
+  const rest = complete ? 0 : await countBeyond(connection, tables, to);
+  return { groups: groups.filter((group) => group.changes.length > 0), to, complete, rest, unsendable };
+};
+
+const countBeyond = async (connection: Connection, tables: Iterable<SyncedTable>, version: number): Promise<number> => {
+  let total = 0;
+  for (const table of tables) {
+    const rows = await connection.all(
+      `SELECT count(*) FROM (SELECT 1 FROM "${table.name}__crsql_clock" WHERE db_version > ? LIMIT ?)`,
+      [version, mostCounted],
+    );
+    total += rows[0]?.[0] as number;
+  }
+  return total;
 };
 
 /** Every change that a peer would take, for `visit`; in no particular order. */

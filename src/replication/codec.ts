@@ -57,6 +57,9 @@ export const encodeMessage = (message: Message): Uint8Array<ArrayBuffer> => {
       encodeGroups(writer, message.groups);
       break;
     case "progress":
+      writer.varint(message.taken);
+      encodeFrontier(writer, message.frontier);
+      break;
     case "rewind":
       encodeFrontier(writer, message.frontier);
       break;
@@ -94,6 +97,7 @@ const decodeChanges = (reader: ByteReader, limits: ReplicationLimits): Changes =
 
 const decodeProgress = (reader: ByteReader, limits: ReplicationLimits): Progress => ({
   type: "progress",
+  taken: reader.varint(),
   frontier: decodeFrontier(reader, limits),
 });
 

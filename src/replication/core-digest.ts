@@ -5,15 +5,11 @@ import { forEachStreaming, fromTheBeginning, readIfDue, unchanged, withLink } fr
 import type { CoreState, Effect, Input, LinkState, Step, StreamingLink } from "./core-state.ts";
 import { digestsAgree } from "./digest.ts";
 import { covers } from "./frontier.ts";
+import { isInStep } from "./in-step.ts";
 
 /** Whether both ends of the link say that they hold the same, and nothing is on its way that no frontier speaks of. */
 const isIdleWith = (state: CoreState, link: LinkState): link is StreamingLink =>
-  link.phase === "streaming" &&
-  !link.reading &&
-  !link.behind &&
-  covers(link.held, state.frontier) &&
-  covers(state.frontier, link.held) &&
-  ![...state.links.values()].some((other) => other.phase === "streaming" && other.partial);
+  isInStep(state, link) && ![...state.links.values()].some((other) => other.phase === "streaming" && other.partial);
 
 /** Compares when both digests of one frontier are there; reports, and offers everything once more when they differ. */
 export const compareDigests = (state: CoreState, id: LinkId, link: StreamingLink): Step => {

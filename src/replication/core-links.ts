@@ -57,6 +57,7 @@ export const fromTheBeginning = (link: StreamingLink): StreamingLink => ({
   position: 0,
   quarantinePosition: 0,
   pass: link.pass + 1,
+  stored: 0,
   behind: true,
   peerDigest: undefined,
   sentDigest: undefined,

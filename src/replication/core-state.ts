@@ -49,6 +49,13 @@ export interface StreamingLink extends LinkBase {
   readonly behind: boolean;
   /** The log grew by what came from elsewhere: due when the relay timer runs out, unless the peer has it by then. */
   readonly relayDue: boolean;
+  /** Changes beyond `position` when the log was last read, at least. */
+  readonly rest: number;
+  /** Position in this replica's log that the peer said it has stored. For `status()` only: what is sent goes by `held`. */
+  readonly stored: number;
+  /** Position in the peer's log that is stored here, and what the peer was told of it. */
+  readonly taken: number;
+  readonly toldTaken: number;
   /** Rows of this peer were stored whose stretch has not reached the end of its log. */
   readonly partial: boolean;
   /** The link has no room. */
@@ -81,6 +88,8 @@ export interface LogStretch {
   /** Local version up to which the log was read. */
   readonly to: number;
   readonly quarantineTo: number;
+  /** Changes beyond `to`, as far as they were counted; also those that the peer may hold. */
+  readonly rest: number;
   /** Nothing lay beyond `to` at the time. */
   readonly complete: boolean;
   /** The whole frontier at the time. */
@@ -126,6 +135,7 @@ export type Input =
       /** Whether the own log or quarantine grew. */
       readonly grew: boolean;
       /** As in the order to apply. */
+      readonly position: number;
       readonly complete: boolean;
     }
   | { readonly type: "digested"; readonly frontier: Frontier; readonly tables: readonly TableDigest[] }

@@ -85,6 +85,10 @@ const greeted = (
     reading: false,
     behind: true,
     relayDue: false,
+    rest: 0,
+    stored: resumeAt,
+    taken: 0,
+    toldTaken: 0,
     partial: false,
     congested: false,
     peerDigest: undefined,
@@ -152,7 +156,8 @@ const received = (state: CoreState, input: Extract<Input, { type: "received" }>)
       return receivedChanges(state, input.link, link, message);
     case "progress": {
       const held = mergeFrontiers(link.held, message.frontier);
-      const next = withLink(state, input.link, { ...link, held, peerDigest: undefined });
+      const stored = Math.max(link.stored, message.taken);
+      const next = withLink(state, input.link, { ...link, held, stored, peerDigest: undefined });
       return { state: next, effects: [setTimer(state, "digest")] };
     }
     case "digest":
@@ -177,6 +182,7 @@ const read = (state: CoreState, input: Extract<Input, { type: "read" }>): Step =
     behind: link.behind || !stretch.complete,
     position: stretch.to,
     quarantinePosition: stretch.quarantineTo,
+    rest: stretch.rest,
     repair: link.repair === "running" && stretch.complete ? "done" : link.repair,
   };
   const isNews = stretch.groups.length > 0 || (stretch.complete && !covers(link.held, stretch.frontier));
@@ -210,7 +216,11 @@ const applied = (state: CoreState, input: Extract<Input, { type: "applied" }>): 
   const changed = input.grew || !covers(state.frontier, input.frontier);
   let next = changed ? moved(state, input.frontier) : state;
   const effects: Effect[] = [setTimer(next, "digest")];
-  const source = next.links.get(input.link);
+  let source = next.links.get(input.link);
+  if (source?.phase === "streaming") {
+    source = { ...source, taken: input.position };
+    next = withLink(next, input.link, source);
+  }
   if (source?.phase === "streaming" && source.recovering && input.complete) {
     // What came back are new own writes, which the peer must hear of under their new versions.
     const reading = readIfDue(next, input.link, { ...source, recovering: false, behind: true });
@@ -218,7 +228,8 @@ const applied = (state: CoreState, input: Extract<Input, { type: "applied" }>): 
     effects.push(...reading.effects);
   }
   const isTold = [...next.links.values()].every((link) => covers(link.told, next.frontier));
-  if (!isTold) effects.push(setTimer(next, "progress"));
+  // The end of a log is acknowledged by what it completes.
+  if (!isTold || !input.complete) effects.push(setTimer(next, "progress"));
   // The middle of a log is not passed on: whoever lacks it is most likely reading it from the same peer.
   if (!changed || !input.complete) return { state: next, effects };
   const relay = relayLater(next, input.link);
@@ -242,10 +253,11 @@ const elapsedRelay = (state: CoreState): Step =>
 const elapsedProgress = (state: CoreState): Step =>
   forEachStreaming(state, (current, id, link) => {
     const { news, told } = tell(current, link, current.frontier);
-    if (news.size === 0) return unchanged(current);
+    const { taken } = link;
+    if (news.size === 0 && (taken === link.toldTaken || !link.partial)) return unchanged(current);
     return {
-      state: withLink(current, id, { ...link, told, sentDigest: undefined }),
-      effects: [{ type: "send", link: id, message: { type: "progress", frontier: news } }],
+      state: withLink(current, id, { ...link, told, toldTaken: taken, sentDigest: undefined }),
+      effects: [{ type: "send", link: id, message: { type: "progress", taken, frontier: news } }],
     };
   });
 

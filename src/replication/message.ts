@@ -34,6 +34,8 @@ export interface Changes {
 /** What the sender holds beyond what it said before on this link. Answers `changes`, and spares a third peer's relay. */
 export interface Progress {
   readonly type: "progress";
+  /** How far the sender has stored the receiver's log since the link opened; 0 when nothing of it. */
+  readonly taken: number;
   readonly frontier: Frontier;
 }
 
@@ -63,4 +65,4 @@ export interface Digest {
 export type Message = Hello | Changes | Progress | Digest | Rewind;
 
 /** Version of this protocol; in the link handshake, so that both sides can say why they do not understand each other. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;

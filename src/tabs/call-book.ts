@@ -11,7 +11,7 @@ import type { Clock } from "../common/clock.ts";
 import { LedgerError } from "../common/errors.ts";
 import type { RequestId } from "../database/database.ts";
 import { needsId, type WritingCall } from "../replica-call.ts";
-import type { HostAnswers, HostRequest, Outcome } from "./tab-message.ts";
+import { isWaiting, type HostAnswers, type HostRequest, type Outcome } from "./tab-message.ts";
 
 /** How long answers of a leader that is gone are waited for, milliseconds: locks and messages come different ways. */
 export const lateAnswerMs = 200;
@@ -38,7 +38,7 @@ export interface CallBook {
   refuse(error: LedgerError, forGood: boolean): void;
   /** Rejects what was sent and is not answered. */
   giveUp(error: LedgerError): void;
-  /** Resolves once nothing that was sent is unanswered. */
+  /** Resolves once nothing that was sent is unanswered, besides waits. */
   idle(): Promise<void>;
 }
 
@@ -96,9 +96,12 @@ export const createCallBook = ({ clock, caller }: CallBookOptions): CallBook => 
       : { type: "call", call: { ...write, id: call.id } };
   };
 
+  /** Nobody waits for waits. */
+  const isIdle = (): boolean => [...sent].every((call) => isWaiting(call.request));
+
   const finish = (call: Call): boolean => {
     const wasSent = sent.delete(call);
-    if (sent.size === 0) {
+    if (isIdle()) {
       for (const resolve of whenIdle.splice(0)) resolve();
     }
     return wasSent;
@@ -177,7 +180,7 @@ export const createCallBook = ({ clock, caller }: CallBookOptions): CallBook => 
         call.reject(error);
       }
     },
-    idle: () => (sent.size === 0 ? Promise.resolve() : new Promise((resolve) => whenIdle.push(resolve))),
+    idle: () => (isIdle() ? Promise.resolve() : new Promise((resolve) => whenIdle.push(resolve))),
   };
 };
 

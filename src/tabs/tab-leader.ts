@@ -10,21 +10,22 @@ import type { ReplicaCall, TransactionId } from "../replica-call.ts";
 import type { Locks } from "./locks.ts";
 import { createRoomKeeper } from "./room-keeper.ts";
 import type { TabChannels } from "./tab-channel.ts";
-import type {
-  FollowerMessage,
-  HostRequest,
-  LeaderMessage,
-  Outcome,
-  RoomChoice,
-  TabId,
-  TabNames,
+import {
+  isWaiting,
+  type FollowerMessage,
+  type HostRequest,
+  type LeaderMessage,
+  type Outcome,
+  type RoomChoice,
+  type TabId,
+  type TabNames,
 } from "./tab-message.ts";
 import { eventToWire } from "./wire-event.ts";
 
 export interface TabLeader {
   readonly isRemote: false;
   readonly snapshot: HostSnapshot;
-  /** Whether something that was asked is not answered yet. */
+  /** Whether something that was asked is not answered yet, besides waits. */
   readonly isBusy: boolean;
   /** Enters the room that the leader before was in; a failure is told as event `error`. */
   resume(room: RoomChoice): void;
@@ -57,7 +58,7 @@ export interface TabLeaderOptions {
 interface Follower {
   readonly post: (message: LeaderMessage) => void;
   readonly drop: () => void;
-  /** Requests that were received and are not answered. */
+  /** Requests that were received and are not answered, besides waits. */
   unanswered: number;
   /** Transactions that the tab began and did not end. */
   readonly transactions: Set<TransactionId>;
@@ -105,23 +106,25 @@ export const createTabLeader = (options: TabLeaderOptions): TabLeader => {
 
   const ask = async (request: HostRequest): Promise<Outcome> => {
     if (isClosing) return { type: "unserved" };
-    running += 1;
+    const weight = isWaiting(request) ? 0 : 1;
+    running += weight;
     try {
       return { type: "answer", value: await perform(request) };
     } catch (error) {
-      // The next leader enters the room that this one was still entering.
-      if (isClosing && request.type === "connect") return { type: "unserved" };
+      // The next leader enters the room that this one was still entering, and goes on waiting.
+      if (isClosing && (request.type === "connect" || isWaiting(request))) return { type: "unserved" };
       return { type: "refusal", error };
     } finally {
-      running -= 1;
+      running -= weight;
     }
   };
 
   const serve = async (follower: Follower, id: number, request: HostRequest): Promise<void> => {
-    follower.unanswered += 1;
+    const weight = isWaiting(request) ? 0 : 1;
+    follower.unanswered += weight;
     if (request.type === "call") noteTransaction(follower, request.call);
     const outcome = await ask(request);
-    follower.unanswered -= 1;
+    follower.unanswered -= weight;
     if (outcome.type === "refusal") follower.post({ type: "refusal", id, error: errorToWire(outcome.error) });
     else follower.post({ ...outcome, id });
   };

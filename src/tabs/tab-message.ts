@@ -6,10 +6,10 @@
 
 import type { WireError } from "../common/errors.ts";
 import type { HostEvent, HostSnapshot } from "../host.ts";
-import type { ReplicaCall } from "../replica-call.ts";
+import { isWait, type ReplicaCall } from "../replica-call.ts";
 
 /** Tabs that speak different versions do not work together. Raise it whenever a type below changes its meaning. */
-export const tabsVersion = 3;
+export const tabsVersion = 4;
 
 declare const brand: unique symbol;
 
@@ -42,6 +42,9 @@ export type HostRequest =
   | { readonly type: "connect"; readonly room: RoomChoice }
   | { readonly type: "disconnect" }
   | { readonly type: "forget-room"; readonly token: string };
+
+/** Whether its answer may be long in coming: no tab's going waits for it, and the next leader may be asked again. */
+export const isWaiting = (request: HostRequest): boolean => request.type === "call" && isWait(request.call);
 
 export interface HostAnswers {
   /** As the call's type says. */

@@ -12,7 +12,7 @@ import type { Change, ChangeGroup } from "../../src/replication/change.ts";
 import { decodeMessage, encodeMessage } from "../../src/replication/codec.ts";
 import { createDigestBuilder } from "../../src/replication/digest.ts";
 import { defaultReplicationLimits } from "../../src/replication/limits.ts";
-import type { Message } from "../../src/replication/message.ts";
+import { protocolVersion, type Message } from "../../src/replication/message.ts";
 import { deriveRoomKeys } from "../../src/security/derive-room-keys.ts";
 import {
   decodeHandshakeMessage,
@@ -69,7 +69,7 @@ const announcement = new Uint8Array([...repeated(0xaa), ...repeated(0x1a), 1]);
 const sealerOf = async (self: MemberId) =>
   createSealer({ keys: await deriveRoomKeys(token), self, random: constantRandom(0x77) });
 
-const aliceHello: Hello = { version: 1, nonce: repeated(0xa0), siteId: alice, epoch: aliceEpoch };
+const aliceHello: Hello = { version: protocolVersion, nonce: repeated(0xa0), siteId: alice, epoch: aliceEpoch };
 
 /** What Alice, the initiator, says in a handshake with Bob. */
 const handshake = async (): Promise<readonly Bytes[]> => {
@@ -85,7 +85,7 @@ const handshake = async (): Promise<readonly Bytes[]> => {
       pair.alice.send(message);
     },
   };
-  const common = { keys: await deriveRoomKeys(token), clock: createSystemClock() };
+  const common = { keys: await deriveRoomKeys(token), clock: createSystemClock(), protocolVersion };
   await Promise.all([
     authenticate({
       ...common,
@@ -169,13 +169,13 @@ const handshakeMessage = (name: string, encode: () => Bytes | Promise<Bytes>, me
   name,
   encode,
   decode: (bytes) => {
-    const decoded = decodeHandshakeMessage(bytes, 1);
+    const decoded = decodeHandshakeMessage(bytes, protocolVersion);
     return decoded.ok ? withHexKeys(decoded.value) : decoded;
   },
   meaning,
 });
 
-const progress = encodeMessage({ type: "progress", frontier: new Map([[alice, 300]]) });
+const progress = encodeMessage({ type: "progress", taken: 9, frontier: new Map([[alice, 300]]) });
 const long: Message = {
   type: "digest",
   tables: Array.from({ length: 80 }, () => ({ table: "notes", hash: "0011223344556677", changes: 1 })),
@@ -201,7 +201,7 @@ export const examples: readonly Example[] = [
   },
   handshakeMessage("handshake-hello", () => encodeHello(aliceHello), {
     kind: "hello",
-    version: 1,
+    version: protocolVersion,
     nonce: hexOf(0xa0),
     siteId: alice,
     epoch: aliceEpoch,
@@ -234,7 +234,7 @@ export const examples: readonly Example[] = [
   }),
   replication("hello-new", { type: "hello", frontier: new Map() }),
   replication("changes", { type: "changes", complete: true, to: 9, frontier: new Map([[alice, 7]]), groups }),
-  replication("progress", { type: "progress", frontier: new Map([[alice, 300]]) }),
+  replication("progress", { type: "progress", taken: 9, frontier: new Map([[alice, 300]]) }),
   replication("digest", {
     type: "digest",
     tables: (() => {

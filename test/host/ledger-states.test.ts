@@ -66,6 +66,8 @@ const calls = {
   connect: (db: Ledger) => db.connect("ws://test", "AAECAwQFBgcICQoLDA0ODw"),
   disconnect: (db: Ledger) => db.disconnect(),
   forgetRoom: (db: Ledger) => db.forgetRoom("AAECAwQFBgcICQoLDA0ODw"),
+  replicated: (db: Ledger) => db.replicated({ timeoutMs: 1 }),
+  whenSynced: (db: Ledger) => db.whenSynced({ timeoutMs: 1 }),
 };
 
 const getters = {
@@ -432,5 +434,44 @@ describe("status", () => {
       ["peer-leave", false],
       ["disconnected", false],
     ]);
+  });
+});
+
+describe("waiting for replicas", () => {
+  it("refuses what is no number of peers and no time", async () => {
+    const db = await open();
+
+    for (const peers of [0, 1.5, Number.NaN, 1_001]) {
+      expect(await codeOf(db.replicated({ peers }))).toBe("LEDGER_OPTION_INVALID");
+    }
+    for (const timeoutMs of [-1, Infinity, 2 ** 31]) {
+      expect(await codeOf(db.whenSynced({ timeoutMs }))).toBe("LEDGER_OPTION_INVALID");
+    }
+  });
+
+  it("ends with the reason of the signal", async () => {
+    const db = await open();
+    const calling = new AbortController();
+    const waiting = db.replicated({ signal: calling.signal });
+
+    calling.abort("enough");
+
+    await expect(waiting).rejects.toBe("enough");
+    await expect(db.whenSynced({ signal: calling.signal })).rejects.toBe("enough");
+  });
+
+  it("gives a receipt for what two replicas wrote", async () => {
+    const network = createTestNetwork();
+    const [alice, bob] = await Promise.all([open({ network }), open({ network })]);
+    for (const db of [alice, bob]) {
+      await db.exec("CREATE TABLE notes (id TEXT PRIMARY KEY NOT NULL)");
+      await db.enableSync("notes");
+      await db.connect();
+    }
+    await alice.exec("INSERT INTO notes VALUES ('a')");
+
+    expect((await alice.replicated()).peers).toEqual([bob.getNodeId()]);
+    await bob.whenSynced();
+    expect(await bob.query("SELECT * FROM notes")).toEqual([{ id: "a" }]);
   });
 });

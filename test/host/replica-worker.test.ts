@@ -117,7 +117,7 @@ describe("a replica in a worker", () => {
 
     expect(await changesOf(bob)).toEqual(await changesOf(replica));
     expect(told.length).toBeGreaterThan(0);
-    expect(replica.progress).toMatchObject([{ peerId: bob.siteId, pending: false, digest: "same" }]);
+    expect(replica.progress).toMatchObject([{ peerId: bob.siteId, pending: { changes: 0, bytes: 0 }, digest: "same" }]);
   });
 
   it("accounts for every frame: what was given is taken, what came is consumed", async () => {

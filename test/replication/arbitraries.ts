@@ -146,7 +146,7 @@ export const message: fc.Arbitrary<Message> = fc.oneof(
       groups,
     }),
   },
-  fc.record({ type: fc.constant("progress" as const), frontier }),
+  fc.record({ type: fc.constant("progress" as const), taken: version, frontier }),
   fc.record({ type: fc.constant("rewind" as const), frontier }),
   fc.record({
     type: fc.constant("digest" as const),

@@ -134,7 +134,7 @@ describe("the bytes", () => {
   it("of a progress, a rewind and a digest", () => {
     const frontier = new Map([[alice, 1]]);
 
-    expect(hexOf(encodeMessage({ type: "progress", frontier }))).toBe(`0301${alice}01`);
+    expect(hexOf(encodeMessage({ type: "progress", taken: 5, frontier }))).toBe(`030501${alice}01`);
     expect(hexOf(encodeMessage({ type: "rewind", frontier }))).toBe(`0501${alice}01`);
     expect(
       hexOf(encodeMessage({ type: "digest", tables: [{ table: "n", hash: "0011223344556677", changes: 2 }] })),
@@ -220,12 +220,12 @@ describe("a message is malformed with", () => {
   });
 
   it.each([
-    ["a varint longer than it need be", `03 01 ${site} 8100`, "varint not minimal"],
-    ["a zero in two bytes", "03 8000", "varint not minimal"],
-    ["a varint of nine bytes", `03 01 ${site} 808080808080808001`, "varint too long"],
-    ["a number above 2^53 - 1", `03 01 ${site} 8080808080808010`, "varint too large"],
-    ["one site twice", `03 02 ${site}01 ${site}02`, "site twice in a frontier"],
-    ["more sites than there are bytes for", "03 ffffff7f", "count beyond the message"],
+    ["a varint longer than it need be", `05 01 ${site} 8100`, "varint not minimal"],
+    ["a zero in two bytes", "05 8000", "varint not minimal"],
+    ["a varint of nine bytes", `05 01 ${site} 808080808080808001`, "varint too long"],
+    ["a number above 2^53 - 1", `05 01 ${site} 8080808080808010`, "varint too large"],
+    ["one site twice", `05 02 ${site}01 ${site}02`, "site twice in a frontier"],
+    ["more sites than there are bytes for", "05 ffffff7f", "count beyond the message"],
     ["flags that mean nothing", "02 02 01 00 00 00 00 00", "changes flags"],
     ["a cursor flag that means nothing", "01 00 02", "cursor flag"],
     ["a table whose name ends the SQL", "02 01 01 00 00 01 05 61223b2d2d 01 78 00 00", "table name"],
@@ -290,7 +290,7 @@ describe("a message is malformed with", () => {
       [bob, 1],
     ]);
 
-    expect(ruleBrokenBy(encodeMessage({ type: "progress", frontier }), { ...limits, maxSites: 1 })).toBe(
+    expect(ruleBrokenBy(encodeMessage({ type: "progress", taken: 0, frontier }), { ...limits, maxSites: 1 })).toBe(
       "too many sites",
     );
   });

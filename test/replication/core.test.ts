@@ -47,7 +47,7 @@ const createAlice = () => {
       type: "read",
       link,
       pass,
-      stretch: { groups: [], to: 0, quarantineTo: 0, complete: true, frontier: holds(), ...stretch },
+      stretch: { groups: [], to: 0, quarantineTo: 0, rest: 0, complete: true, frontier: holds(), ...stretch },
     });
   const open = (link: LinkId, peer: SiteId, frontier: Frontier = holds()): readonly Effect[] =>
     feed({ type: "opened", link, peer, peerEpoch: epoch, frontier, cursor: undefined });
@@ -98,7 +98,7 @@ describe("greeting", () => {
   });
 
   it.each([
-    { type: "progress", frontier: holds() },
+    { type: "progress", taken: 0, frontier: holds() },
     { type: "digest", tables: [] },
     { type: "rewind", frontier: holds() },
     { type: "changes", to: 1, complete: true, frontier: holds(), groups: [] },
@@ -163,7 +163,7 @@ describe("claims (invariants 1 and 2)", () => {
     const { link, receive } = createAlice();
     link(toBob, bob, holds({ [carol]: 2 }), holds({ [carol]: 5 }));
     receive(toBob, changes(false));
-    receive(toBob, { type: "progress", frontier: holds({ [carol]: 6 }) });
+    receive(toBob, { type: "progress", taken: 0, frontier: holds({ [carol]: 6 }) });
 
     const [apply] = ofType(
       receive(toBob, { ...changes(true), frontier: holds(), groups: [] } as Message),
@@ -213,11 +213,11 @@ describe("what a peer is told (invariant 3)", () => {
     link(toBob, bob, holds({ [alice]: 1 }), holds({ [alice]: 1 }));
     const frontier = holds({ [alice]: 1, [carol]: 5 });
 
-    const effects = feed({ type: "applied", link: toCarol, frontier, grew: true, complete: true });
+    const effects = feed({ type: "applied", link: toCarol, frontier, grew: true, position: 1, complete: true });
     const told = feed({ type: "elapsed", timer: "progress" });
 
     expect(ofType(effects, "set-timer").map(({ timer }) => timer)).toContain("progress");
-    expect(messages(told)).toEqual([{ type: "progress", frontier: holds({ [carol]: 5 }) }]);
+    expect(messages(told)).toEqual([{ type: "progress", taken: 0, frontier: holds({ [carol]: 5 }) }]);
     expect(feed({ type: "elapsed", timer: "progress" })).toEqual([]);
   });
 
@@ -225,7 +225,7 @@ describe("what a peer is told (invariant 3)", () => {
     const { link, feed, read } = createAlice();
     link(toBob, bob);
     const frontier = holds({ [carol]: 5 });
-    feed({ type: "applied", link: toCarol, frontier, grew: true, complete: true }, { type: "committed" });
+    feed({ type: "applied", link: toCarol, frontier, grew: true, position: 1, complete: true }, { type: "committed" });
 
     read(toBob, { groups: [group(carol, 5)], to: 1, frontier });
 
@@ -318,6 +318,7 @@ describe("relay (invariant 5)", () => {
   };
   const applied = (complete = true): Input => ({
     type: "applied",
+    position: 1,
     link: toBob,
     frontier: complete ? holds({ [bob]: 3 }) : holds(),
     grew: true,
@@ -339,7 +340,7 @@ describe("relay (invariant 5)", () => {
     const { feed, receive } = fromBob();
     feed(applied());
 
-    receive(toCarol, { type: "progress", frontier: holds({ [bob]: 3 }) });
+    receive(toCarol, { type: "progress", taken: 0, frontier: holds({ [bob]: 3 }) });
 
     expect(feed({ type: "elapsed", timer: "relay" })).toEqual([]);
   });
@@ -424,7 +425,14 @@ describe("digests", () => {
   it("of a moment that has passed are not used", () => {
     const { feed } = inStep();
     feed({ type: "elapsed", timer: "digest" });
-    feed({ type: "applied", link: toCarol, frontier: holds({ [alice]: 1, [carol]: 2 }), grew: true, complete: true });
+    feed({
+      type: "applied",
+      link: toCarol,
+      frontier: holds({ [alice]: 1, [carol]: 2 }),
+      grew: true,
+      position: 1,
+      complete: true,
+    });
 
     expect(feed(digested("11"))).toEqual([]);
   });
@@ -465,7 +473,7 @@ describe("writes that were lost here (invariant 6)", () => {
     const frontier = holds({ [alice]: 2_000, [carol]: 1 });
 
     const [message] = messages(read(toBob, { groups: [group(alice, 2_000)], to: 2_000, frontier }));
-    feed({ type: "applied", link: toCarol, frontier, grew: true, complete: true });
+    feed({ type: "applied", link: toCarol, frontier, grew: true, position: 1, complete: true });
 
     expect(message).toMatchObject({ frontier: holds({ [carol]: 1 }) });
     expect(messages(feed({ type: "elapsed", timer: "progress" }))).toEqual([]);
@@ -477,6 +485,7 @@ describe("writes that were lost here (invariant 6)", () => {
 
     const effects = feed({
       type: "applied",
+      position: 1,
       link: toBob,
       frontier: holds({ [alice]: 2_001 }),
       grew: true,

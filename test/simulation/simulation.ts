@@ -185,7 +185,14 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
         replica.work.push(async () => {
           const { frontier, grew, count } = await log.apply(effect);
           report.rowsEffective += count;
-          return { type: "applied", link: effect.link, frontier, grew, complete: effect.complete };
+          return {
+            type: "applied",
+            link: effect.link,
+            frontier,
+            grew,
+            position: effect.cursor.position,
+            complete: effect.complete,
+          };
         });
         return;
       case "read-digest":

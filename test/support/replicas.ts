@@ -54,7 +54,9 @@ export const settled = (replica: Replica, ...peers: readonly Replica[]): Promise
   new Promise((resolve) => {
     const isSettled = (): boolean =>
       peers.every((peer) =>
-        replica.progress.some((entry) => entry.peerId === peer.siteId && !entry.pending && entry.digest === "same"),
+        replica.progress.some(
+          (entry) => entry.peerId === peer.siteId && entry.pending.changes === 0 && entry.digest === "same",
+        ),
       );
     if (isSettled()) return resolve();
     const off = replica.on("progress", () => {

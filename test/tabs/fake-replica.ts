@@ -5,6 +5,7 @@ import { LedgerError } from "../../src/common/errors.ts";
 import type { SiteId } from "../../src/common/ids.ts";
 import type { ExecResult } from "../../src/database/database.ts";
 import type { Host, HostEvent, HostSnapshot } from "../../src/host.ts";
+import type { Receipt, WaitGoal } from "../../src/replication-waits.ts";
 import type { AnswerTo, ReplicaCall } from "../../src/replica-call.ts";
 
 export const bobId = "b".repeat(32) as SiteId;
@@ -41,6 +42,8 @@ export interface FakeReplica extends Host {
   readonly rooms: string[];
   /** Calls about transactions, in order. */
   readonly calls: ReplicaCall[];
+  /** Waits that were asked for, to be answered by the test. */
+  readonly waits: { readonly goal: WaitGoal; readonly answer: (receipt: Receipt) => void }[];
   /** Whether calls stay unanswered, and whether they write before that. */
   stalls: "not" | "before-write" | "after-write";
   meet(peerId: SiteId): void;
@@ -112,20 +115,30 @@ export const openFakeReplica = async (file: FakeFile, signal: AbortSignal): Prom
       case "rollback":
         replica.calls.push(call);
         return undefined;
+      case "wait":
+        return new Promise((resolve, reject) => {
+          waits.push({ goal: call.goal, answer: resolve });
+          closing.addEventListener("abort", () => reject(new LedgerError("LEDGER_CLOSED", "closed during the wait")));
+        });
     }
   };
+
+  const waits: FakeReplica["waits"] = [];
+  const end = new AbortController();
+  const closing = end.signal;
 
   let token: string | undefined;
 
   const replica: FakeReplica = {
     rooms: [],
     calls: [],
+    waits,
     stalls: "not",
     get snapshot() {
       return snapshot;
     },
     meet: (peerId) => {
-      show({ peers: [{ peerId, state: "ready", pending: false, digest: "same" }] });
+      show({ peers: [{ peerId, state: "ready", pending: { changes: 0, bytes: 0 }, digest: "same" }] });
       emit({ name: "peer-join", args: [peerId] });
       emit({ name: "peer-ready", args: [peerId] });
     },
@@ -157,6 +170,7 @@ export const openFakeReplica = async (file: FakeFile, signal: AbortSignal): Prom
     onEvent: (listener) => events.on("event", listener),
     onSnapshot: (listener) => events.on("snapshot", listener),
     close: async () => {
+      end.abort();
       await replica.disconnect();
       give();
     },

@@ -7,7 +7,7 @@ import { eventTexts } from "./fake-tabs.ts";
 const peer = (letter: string, state: PeerStatus["state"]): PeerStatus => ({
   peerId: letter.repeat(32) as SiteId,
   state,
-  pending: false,
+  pending: { changes: 0, bytes: 0 },
   digest: "unknown",
 });
 

@@ -533,3 +533,34 @@ test.each(["crashes", "leaves"] as const)("rolls back what a following tab left 
   expect(replicaOf(alice).calls.at(-1)).toEqual({ type: "rollback", transaction: "2".repeat(32) });
   expect(replicaOf(alice).calls).toHaveLength(4);
 });
+
+test("answers a follower's wait, and lets the next leader go on with it", async () => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  const bob = await tabs.open();
+  const receipt = { version: 3, peers: [bobId] };
+  const goal = { type: "replicated", peers: 1 } as const;
+
+  const waiting = bob.host.call({ type: "wait", goal, timeoutMs: 1_000 });
+  await tabs.rest();
+  await alice.host.close();
+  await tabs.rest();
+  replicaOf(bob).waits[0]?.answer(receipt);
+
+  expect(replicaOf(alice).waits).toMatchObject([{ goal }]);
+  expect(await waiting).toEqual(receipt);
+});
+
+test("does not hold up closing a follower or a leader for a wait", async () => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  const bob = await tabs.open();
+  const goal = { type: "in-step" } as const;
+  const waits = [alice, bob].map(({ host }) => codeOf(host.call({ type: "wait", goal, timeoutMs: 1_000 })));
+  await tabs.rest();
+
+  await bob.host.close();
+  await alice.host.close();
+
+  expect(await Promise.all(waits)).toEqual(["LEDGER_CLOSED", "LEDGER_CLOSED"]);
+});

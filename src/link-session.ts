@@ -1,0 +1,178 @@
+/**
+ * One link as the replicator uses it: messages in and out, each way in order although some take longer to deflate or
+ * inflate than others, and an account of what is under way. Decides nothing.
+ */
+
+import type { Clock } from "./common/clock.ts";
+import type { Logger } from "./common/logger.ts";
+import { createFrameJoiner, messageToFrames } from "./message-frames.ts";
+import { decodeMessage, encodeMessage } from "./replication/codec.ts";
+import { defaultReplicationLimits } from "./replication/limits.ts";
+import type { Changes, Message } from "./replication/message.ts";
+import { splitChanges } from "./replication/split-changes.ts";
+import type { Link } from "./transport/link.ts";
+
+/** What a peer is not known to hold yet. */
+export interface Pending {
+  readonly changes: number;
+  readonly bytes: number;
+}
+
+export interface LinkSession {
+  readonly link: Link;
+  /** Milliseconds since the epoch of the last message that changed what either side knows. */
+  readonly lastSyncAt: number | undefined;
+  /** What came by now changed what is known. */
+  noteSync(): void;
+  /** Encodes and sends, after what was sent before. */
+  send(message: Message): void;
+  /** Frames wait, in order, until `ready` settles. */
+  holdUntil(ready: Promise<void>): void;
+  /**
+   * What was sent beyond position `stored` of the own log, and `rest` changes that were not read yet, whose bytes are
+   * taken to be as those before.
+   */
+  pending(stored: number, rest: number): Pending;
+  /** Reads and sends nothing more; leaves the link as it is. Idempotent. */
+  dispose(): void;
+}
+
+export interface LinkSessionOptions {
+  readonly link: Link;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Resolves when the database has come to the place behind what was asked of it so far. */
+  readonly whenIdle: () => Promise<unknown>;
+  readonly onMessage: (message: Message) => void;
+  /** The peer broke a rule. */
+  readonly onFault: (code: string) => void;
+  readonly onFailure: (error: unknown) => void;
+  /** Frames wait for room: nothing more should be sent until the link's `writable`. */
+  readonly onFull: () => void;
+}
+
+/** Of a change that nothing is known of, about. */
+const usualChangeBytes = 32;
+
+interface Sent {
+  readonly to: number;
+  readonly changes: number;
+  readonly bytes: number;
+}
+
+const countChanges = (message: Changes): number => message.groups.reduce((sum, group) => sum + group.changes.length, 0);
+
+export const createLinkSession = (options: LinkSessionOptions): LinkSession => {
+  const { link, clock, logger, whenIdle, onMessage, onFault, onFailure, onFull } = options;
+  const joiner = createFrameJoiner(defaultReplicationLimits.maxMessageBytes);
+  /** Turns of messages and frames that must wait for those before; undefined when there are none. */
+  let outbox: Promise<void> | undefined;
+  let inbox: Promise<void> | undefined;
+  let isOpen = true;
+  let lastSyncAt: number | undefined;
+  /** Messages with changes, oldest first, that the peer has not said to have stored. */
+  let underWay: Sent[] = [];
+  let sentChanges = 0;
+  let sentBytes = 0;
+
+  const noteSync = (): void => {
+    lastSyncAt = clock.nowMs();
+  };
+
+  const sendBytes = (bytes: Uint8Array<ArrayBuffer>): void => {
+    const put = (frames: readonly Uint8Array<ArrayBuffer>[]): void => {
+      if (!isOpen) return;
+      let hasRoom = true;
+      for (const frame of frames) hasRoom = link.send(frame);
+      if (!hasRoom) onFull();
+    };
+    const frames = messageToFrames(bytes);
+    if (outbox === undefined && !(frames instanceof Promise)) return put(frames);
+    const turn: Promise<void> = (outbox ?? Promise.resolve())
+      .then(async () => put(await frames))
+      .catch(onFailure)
+      .finally(() => {
+        if (outbox === turn) outbox = undefined;
+      });
+    outbox = turn;
+  };
+
+  /** A transaction larger than a message may be arrives in parts; everything else as it is. Answers its bytes. */
+  const sendWhole = (message: Message): number => {
+    const bytes = encodeMessage(message);
+    if (bytes.length <= defaultReplicationLimits.maxMessageBytes || message.type !== "changes") {
+      sendBytes(bytes);
+      return bytes.length;
+    }
+    logger.warn("a transaction is too large for one message and is sent in parts", { bytes: bytes.length });
+    return splitChanges(message).reduce((sum, part) => sum + sendWhole(part), 0);
+  };
+
+  const receive = (bytes: Uint8Array): void => {
+    const decoded = decodeMessage(bytes, defaultReplicationLimits);
+    if (decoded.ok) onMessage(decoded.value);
+    else onFault(`${decoded.error.code} ${decoded.error.rule}`);
+  };
+
+  const takeFrame = (frame: Uint8Array<ArrayBuffer>, consumed: () => void): void | Promise<void> => {
+    if (!isOpen) return;
+    const done = (joined: Awaited<ReturnType<typeof joiner.add>>): void => {
+      if (!isOpen) return;
+      if (!joined.ok) return onFault(joined.error);
+      if (joined.value !== undefined) receive(joined.value);
+      // What was merged by the time the next frame is asked for bounds what waits in memory.
+      void whenIdle().then(consumed, consumed);
+    };
+    const joined = joiner.add(frame);
+    return joined instanceof Promise ? joined.then(done) : done(joined);
+  };
+
+  /** Lets `taken` settle before the next frame is looked at. */
+  const holdUntil = (taken: Promise<void>): void => {
+    const turn: Promise<void> = taken.catch(onFailure).finally(() => {
+      if (inbox === turn) inbox = undefined;
+    });
+    inbox = turn;
+  };
+
+  const stopReading = link.on("frame", (frame, consumed) => {
+    if (inbox !== undefined) return holdUntil(inbox.then(() => takeFrame(frame, consumed)));
+    const taken = takeFrame(frame, consumed);
+    if (taken instanceof Promise) holdUntil(taken);
+  });
+
+  return {
+    link,
+    get lastSyncAt() {
+      return lastSyncAt;
+    },
+    noteSync,
+    send: (message) => {
+      const bytes = sendWhole(message);
+      if (message.type === "progress") noteSync();
+      if (message.type !== "changes") return;
+      noteSync();
+      const changes = countChanges(message);
+      underWay.push({ to: message.to, changes, bytes });
+      sentChanges += changes;
+      sentBytes += bytes;
+    },
+    holdUntil,
+    pending: (stored, rest) => {
+      underWay = underWay.filter((sent) => sent.to > stored);
+      const meanBytes = sentChanges === 0 ? usualChangeBytes : sentBytes / sentChanges;
+      return underWay.reduce(
+        (sum, { changes, bytes }) => ({ changes: sum.changes + changes, bytes: sum.bytes + bytes }),
+        {
+          changes: rest,
+          bytes: Math.round(rest * meanBytes),
+        },
+      );
+    },
+    dispose: () => {
+      isOpen = false;
+      underWay = [];
+      stopReading();
+    },
+  };
+};
