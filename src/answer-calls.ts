@@ -49,6 +49,8 @@ export const createCallAnswerer = (options: {
         return database.enableSync(call.table);
       case "wait":
         return replicator.wait(call.goal, call.timeoutMs);
+      case "watch":
+        return database.watch(call.owner, call.tables);
     }
   };
 

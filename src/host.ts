@@ -7,12 +7,18 @@ import type { LedgerEvents, LedgerStatus } from "./api.ts";
 import type { Unsubscribe } from "./common/emitter.ts";
 import type { SiteId } from "./common/ids.ts";
 import type { StorageKind } from "./database/database.ts";
+import type { RowChange } from "./database/row-change.ts";
 import type { AnswerTo, ReplicaCall } from "./replica-call.ts";
 
 /** A public event and its arguments, as one value that can be posted. `error` carries a LedgerError. */
-export type HostEvent = {
+type PublicEvent = {
   [K in keyof LedgerEvents]: { readonly name: K; readonly args: LedgerEvents[K] };
 }[Exclude<keyof LedgerEvents, "status">];
+
+export type HostEvent =
+  | PublicEvent
+  /** Rows of watched tables changed; told before the `change` of the same commit. */
+  | { readonly name: "rows"; readonly args: readonly [changes: readonly RowChange[]] };
 
 /** Everything that the synchronous getters answer from. */
 export interface HostSnapshot extends Omit<LedgerStatus, "state"> {
@@ -35,6 +41,8 @@ export interface Host {
   forgetRoom(token: string): Promise<void>;
   /** Public events in order, each once; `snapshot` is up to date when the listener is called. */
   onEvent(listener: (event: HostEvent) => void): Unsubscribe;
+  /** Another opening of the database answers from now on: what calls had set up in the one before is gone. */
+  onReopened(listener: () => void): Unsubscribe;
   /** `snapshot` changed. */
   onSnapshot(listener: (snapshot: HostSnapshot) => void): Unsubscribe;
   /** Idempotent, never rejects. */

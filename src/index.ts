@@ -18,10 +18,12 @@ export { errorCodes, LedgerError, type LedgerErrorCode } from "./common/errors.t
 export type { SiteId } from "./common/ids.ts";
 export type { Logger, LogFields } from "./common/logger.ts";
 export { uuidv7 } from "./common/uuidv7.ts";
+export type { MissedReason, RowChange } from "./database/row-change.ts";
 export type { StorageKind } from "./database/database.ts";
 export type { SqlParam, SqlParams, SqlValue } from "./database/value.ts";
 export { Ledger } from "./ledger.ts";
 export type { LedgerOptions } from "./options.ts";
 export type { Receipt } from "./replication-waits.ts";
 export type { Transaction, TransactionOptions } from "./transaction.ts";
+export type { WatchOptions } from "./row-watches.ts";
 export type { Route } from "./transport/channel.ts";

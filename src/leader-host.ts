@@ -99,6 +99,7 @@ export const createLeaderHost = ({
       origin.type === "remote" ? { origin: "remote" as const, peerId: origin.peerId } : { origin: "local" as const };
     tell({ name: "change", args: [{ tables, ...change }] });
   });
+  replica.on("rows", (changes) => tell({ name: "rows", args: [changes] }));
   replica.on("sync", (count, peer) => tell({ name: "sync", args: [count, peer] }));
   replica.on("progress", refresh);
   replica.on("error", (error) => tell({ name: "error", args: [error] }));
@@ -211,6 +212,7 @@ export const createLeaderHost = ({
       );
     },
     onEvent: (listener) => emitter.on("event", listener),
+    onReopened: () => () => {}, // The replica is one for as long as this host lives.
     onSnapshot: (listener) => emitter.on("snapshot", listener),
     close: () => {
       closing ??= (async () => {

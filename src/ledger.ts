@@ -14,7 +14,7 @@ import type {
 } from "./api.ts";
 import { createEmitter, type Unsubscribe } from "./common/emitter.ts";
 import { LedgerError, toLedgerError } from "./common/errors.ts";
-import type { SiteId } from "./common/ids.ts";
+import { bytesToHex, type SiteId } from "./common/ids.ts";
 import { createSilentLogger } from "./common/logger.ts";
 import { createSystemRandom } from "./common/random.ts";
 import type { SqlParams, SqlValue } from "./database/value.ts";
@@ -30,6 +30,8 @@ import {
 } from "./options.ts";
 import type { Receipt } from "./replication-waits.ts";
 import { waitFor } from "./wait-for.ts";
+import type { RowChange } from "./database/row-change.ts";
+import { createRowWatches, type RowWatches, type WatchOptions } from "./row-watches.ts";
 import { createToken } from "./security/token.ts";
 import {
   createTransactions,
@@ -57,6 +59,7 @@ export class Ledger {
   readonly #options: ResolvedOptions;
   readonly #emitter;
   readonly #transactions: Transactions;
+  readonly #rowWatches: RowWatches;
   #state: State = { name: "new" };
 
   /** Opens nothing yet. @throws LedgerError LEDGER_OPTION_INVALID */
@@ -68,11 +71,18 @@ export class Ledger {
       random: createSystemRandom(),
       idleMs: this.#options.transactionIdleMs,
     });
-    this.#emitter = createEmitter<LedgerEvents>((error, event) => {
+    const listenerThrew = (error: unknown, event: string): void => {
       logger.error("a listener of the app threw", { event, error: String(error) });
       if (event === "error") return; // Reporting it would call the same listener again.
       const message = `a listener of "${event}" threw; the other listeners were called`;
       this.#emitter.emit("error", new LedgerError("LEDGER_LISTENER_FAILED", message, { cause: error }));
+    };
+    this.#emitter = createEmitter<LedgerEvents>(listenerThrew);
+    this.#rowWatches = createRowWatches({
+      owner: bytesToHex(createSystemRandom().bytes(16)),
+      call: (call) => this.#host("watch").call(call),
+      version: () => this.status().version,
+      listenerThrew: (error) => listenerThrew(error, "watch"),
     });
   }
 
@@ -175,6 +185,29 @@ export class Ledger {
    */
   async enableSync(table: string): Promise<void> {
     await this.#database("enableSync").call({ type: "enable-sync", table });
+  }
+
+  /**
+   * Tells what becomes of each row of a synced table, in every tab, whoever writes it and however: statements, triggers,
+   * peers. Each commit is told once it is durable, a row of it once, in the order of commits. Costs nothing for tables that
+   * nobody watches. A change `missed` says that rows changed which are not told one by one: read the table again.
+   * @returns ends the watch
+   * @throws LedgerError LEDGER_TABLE_NOT_SYNCED
+   */
+  watch<R = Row>(table: string, listener: (change: RowChange<R>) => void): Promise<Unsubscribe>;
+  watch<R = Row>(
+    table: string,
+    options: WatchOptions<R>,
+    listener: (change: RowChange<R>) => void,
+  ): Promise<Unsubscribe>;
+  async watch<R>(
+    table: string,
+    ...rest:
+      [listener: (change: RowChange<R>) => void] | [options: WatchOptions<R>, listener: (change: RowChange<R>) => void]
+  ): Promise<Unsubscribe> {
+    this.#database("watch");
+    const [options, listener] = rest.length === 1 ? [{}, rest[0]] : rest;
+    return this.#rowWatches.watch(table, options, listener);
   }
 
   /**
@@ -315,7 +348,9 @@ export class Ledger {
         throw closedError("init");
       }
       host.onSnapshot(() => this.#tellStatus());
+      host.onReopened(() => this.#rowWatches.renew());
       host.onEvent((event) => {
+        if (event.name === "rows") return this.#rowWatches.deliver(...event.args);
         this.#emitter.emit(event.name, ...(event.args as never));
       });
       this.#state = { name: "open", host, opening: Promise.resolve() };

@@ -27,7 +27,9 @@ export type ReplicaCall =
   /** Also of a transaction that is over or unknown, which does nothing. */
   | { readonly type: "rollback"; readonly transaction: TransactionId }
   | { readonly type: "enable-sync"; readonly table: string }
-  | { readonly type: "wait"; readonly goal: WaitGoal; readonly timeoutMs: number };
+  | { readonly type: "wait"; readonly goal: WaitGoal; readonly timeoutMs: number }
+  /** `owner` watches exactly these tables from now on. */
+  | { readonly type: "watch"; readonly owner: string; readonly tables: readonly string[] };
 
 /** What a call is answered with. */
 export interface ReplicaAnswers {
@@ -41,6 +43,7 @@ export interface ReplicaAnswers {
   readonly rollback: undefined;
   readonly "enable-sync": undefined;
   readonly wait: Receipt;
+  readonly watch: undefined;
 }
 
 export type AnswerTo<C extends ReplicaCall> = ReplicaAnswers[C["type"]];
@@ -65,12 +68,27 @@ export const needsId = (call: ReplicaCall): call is WritingCall => {
     case "rollback":
     case "enable-sync":
     case "wait":
+    case "watch":
       return false;
   }
 };
 
 /** Whether an answer may be long in coming although nothing is wrong: nobody's closing waits for such a call. */
 export const isWait = (call: ReplicaCall): boolean => call.type === "wait";
+/** What a call leaves behind in the replica until it is ended: under which id, and how to end it; no `end`: it is ended. */
+export const leftBehindBy = (call: ReplicaCall): { readonly id: string; readonly end?: ReplicaCall } | undefined => {
+  switch (call.type) {
+    case "begin":
+      return { id: call.transaction, end: { type: "rollback", transaction: call.transaction } };
+    case "commit":
+    case "rollback":
+      return { id: call.transaction };
+    case "watch":
+      return call.tables.length === 0 ? { id: call.owner } : { id: call.owner, end: { ...call, tables: [] } };
+    default:
+      return undefined;
+  }
+};
 
 /** A lone SELECT. Several statements, or one in doubt, count as writing. */
 const onlyReads = (sql: string): boolean => /^\s*select\b[^;]*;?\s*$/i.test(sql);

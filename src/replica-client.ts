@@ -91,6 +91,8 @@ export const openReplicaInWorker = async (
       case "commit":
         version = message.commit.version;
         return emitter.emit("commit", message.commit);
+      case "rows":
+        return emitter.emit("rows", message.changes);
       case "sync":
         return emitter.emit("sync", message.count, message.peer);
       case "progress":

@@ -100,6 +100,7 @@ export const serveReplica = (page: Page): void => {
       throw error;
     });
     opened.on("commit", (commit) => page.post({ type: "commit", commit }));
+    opened.on("rows", (changes) => page.post({ type: "rows", changes }));
     opened.on("sync", (count, peer) => page.post({ type: "sync", count, peer }));
     opened.on("error", (error) => page.post({ type: "error", error: errorToWire(error) }));
     let posted = "[]";

@@ -11,6 +11,7 @@ import type { Logger } from "./common/logger.ts";
 import type { Random } from "./common/random.ts";
 import { openChangeLog } from "./database/change-log.ts";
 import type { Commit, DatabaseOptions, StorageKind } from "./database/database.ts";
+import type { RowChange } from "./database/row-change.ts";
 import { openDatabase } from "./database/open-database.ts";
 import { createCallAnswerer } from "./answer-calls.ts";
 import type { AnswerTo, ReplicaCall } from "./replica-call.ts";
@@ -27,6 +28,8 @@ export interface ReplicaIdentity {
 
 export interface ReplicaEvents {
   commit: readonly [commit: Commit];
+  /** Rows of watched tables changed; told before the commit. */
+  rows: readonly [changes: readonly RowChange[]];
   sync: readonly [count: number, peer: SiteId];
   /** `progress` may answer differently. */
   progress: readonly [progress: readonly PeerProgress[]];
@@ -71,6 +74,7 @@ export const openReplica = async (
 
   const answerer = createCallAnswerer({ database, replicator, clock, logger });
   const emitter = createEmitter<ReplicaEvents>((error) => logger.error("a listener threw", { error: String(error) }));
+  database.onRows((changes) => emitter.emit("rows", changes));
   database.onCommit((commit) => emitter.emit("commit", commit));
   replicator.on("sync", (count, peer) => emitter.emit("sync", count, peer));
   replicator.on("progress", () => emitter.emit("progress", replicator.progress()));

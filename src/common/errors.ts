@@ -19,6 +19,7 @@ export const errorCodes = {
   LEDGER_SCHEMA_CHANGE_REFUSED: "ALTER or DROP of a synced table would break replication",
   LEDGER_KEY_UPDATE_REFUSED: "the primary key of a synced row cannot be updated; delete the row and insert a new one",
   LEDGER_TABLE_NOT_FOUND: "enableSync() was given the name of a table that does not exist",
+  LEDGER_TABLE_NOT_SYNCED: "watch() was given a table that does not sync; enableSync() first",
   LEDGER_TABLE_NAME_INVALID: "synced tables and columns need plain names: letters, digits and underscores",
   LEDGER_TABLE_KEY_INVALID: "a synced table needs a PRIMARY KEY whose columns are NOT NULL",
   LEDGER_TABLE_UNIQUE: "a synced table cannot have UNIQUE constraints beside its primary key",

@@ -91,10 +91,10 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
   });
 
   const replayQuarantine = (): Promise<number> =>
-    database.transact({ type: "remote", peerId: own }, async (connection) => {
+    database.transact({ type: "remote", peerId: own }, async (connection, wrote) => {
       const groups = await takeFromQuarantine(connection, (change) => isApplicable(database.syncedTables, change));
       if (groups.length === 0) return { result: 0, tables: [] };
-      const merged = await mergeGroups(connection, database.syncedTables, own, groups);
+      const merged = await mergeGroups({ connection, tables: database.syncedTables, own, groups, wrote });
       return { result: merged.count, tables: merged.tables };
     });
   // What became applicable just before the process ended.
@@ -132,11 +132,11 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
       }),
 
     apply: (delta) =>
-      database.transact({ type: "remote", peerId: delta.peer }, async (connection) => {
+      database.transact({ type: "remote", peerId: delta.peer }, async (connection, wrote) => {
         const merged =
           delta.groups.length === 0
             ? { count: 0, quarantined: 0, tables: [] }
-            : await mergeGroups(connection, database.syncedTables, own, delta.groups);
+            : await mergeGroups({ connection, tables: database.syncedTables, own, groups: delta.groups, wrote });
         const claims = new Map(delta.claims);
         claims.delete(own); // What was written here is known from the log itself.
         await books.raiseFrontier(connection, claims);

@@ -9,7 +9,7 @@ import { rowSentinel, type Change, type ChangeGroup } from "../replication/chang
 import { keyColumnCount } from "../replication/validate.ts";
 import { dropUnusedOrigins, noteOwnVersion, raiseFrontier, writeOrigin } from "./bookkeeping.ts";
 import { newestVersion } from "./change-reader.ts";
-import type { Connection, Statement } from "./connection.ts";
+import type { Connection, MaybePromise, Statement } from "./connection.ts";
 import type { SyncedTable } from "./database.ts";
 import { addToQuarantine } from "./quarantine.ts";
 import { StorageClass } from "./value.ts";
@@ -53,13 +53,17 @@ export interface Merged {
   readonly tables: readonly string[];
 }
 
+export interface Merge {
+  readonly connection: Connection;
+  readonly tables: ReadonlyMap<string, SyncedTable>;
+  readonly own: SiteId;
+  readonly groups: readonly ChangeGroup[];
+  /** Called after the writes of each group. */
+  readonly wrote: (who: SiteId) => MaybePromise<void>;
+}
+
 /** Merges `groups`, each under the next local version, inside the caller's transaction. */
-export const mergeGroups = async (
-  connection: Connection,
-  tables: ReadonlyMap<string, SyncedTable>,
-  own: SiteId,
-  groups: readonly ChangeGroup[],
-): Promise<Merged> => {
+export const mergeGroups = async ({ connection, tables, own, groups, wrote }: Merge): Promise<Merged> => {
   await noteOwnVersion(connection, own, await newestVersion(connection, tables.values()));
   const touched = new Set<string>();
   let quarantined = 0;
@@ -111,6 +115,8 @@ export const mergeGroups = async (
     }
 
     await noteTable();
+    const told = wrote(group.site);
+    if (told instanceof Promise) await told;
     if (impacted > impactedBefore) {
       // Own writes that were lost here come back as new own ones, so that whoever never saw them gets them as well.
       if (group.site === own) await raiseFrontier(connection, new Map([[own, stamp]]));

@@ -5,7 +5,8 @@
 
 import type { SiteId } from "../common/ids.ts";
 import type { Unsubscribe } from "../common/emitter.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection, MaybePromise } from "./connection.ts";
+import type { RowChange } from "./row-change.ts";
 import type { SqlParams, SqlValue } from "./value.ts";
 
 /** Where a database lives. `file` and `memory` are the rungs in Node; `opfs`, `idb`, `memory` those in a browser. */
@@ -105,12 +106,23 @@ export interface Database {
 
   /**
    * Runs `work` alone on the connection in BEGIN IMMEDIATE … COMMIT, unguarded; rolls back when it throws.
-   * `work` returns the user tables it changed besides its result; a commit that changed none is not reported.
+   * `work` returns the user tables it changed besides its result; a commit that changed none is not reported. It calls
+   * `wrote` after the writes of each replica, so that those who watch rows learn whose they are.
    */
   transact<T>(
     origin: CommitOrigin,
-    work: (connection: Connection) => Promise<{ readonly result: T; readonly tables: readonly string[] }>,
+    work: (
+      connection: Connection,
+      wrote: (who: SiteId) => MaybePromise<void>,
+    ) => Promise<{ readonly result: T; readonly tables: readonly string[] }>,
   ): Promise<T>;
+
+  /**
+   * From now on `onRows` tells of these tables, as long as any `owner` watches them. Takes the place of what the owner
+   * watched before; costs nothing for tables that nobody watches.
+   * @throws LedgerError LEDGER_TABLE_NOT_SYNCED
+   */
+  watch(owner: string, tables: readonly string[]): Promise<void>;
 
   /** Runs `work` alone on the connection, for reading only, outside a transaction of its own. */
   read<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
@@ -119,6 +131,8 @@ export interface Database {
   readonly version: number;
 
   onCommit(listener: (commit: Commit) => void): Unsubscribe;
+  /** The rows of watched tables that a commit changed; told before the commit itself. */
+  onRows(listener: (changes: readonly RowChange[]) => void): Unsubscribe;
   /** Told after the set of synced tables or their columns changed. */
   onSchemaChange(listener: () => void): Unsubscribe;
 

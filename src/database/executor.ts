@@ -3,6 +3,7 @@
 import { LedgerError } from "../common/errors.ts";
 import type { ExecRequest, ExecResult, RowMode, SyncedTable } from "./database.ts";
 import { bindParams, hasParams } from "./params.ts";
+import type { RowWatch } from "./row-watch.ts";
 import type { Script, SqliteConnection } from "./sqlite-connection.ts";
 import type { SqliteStatement } from "./sqlite-statement.ts";
 import { createStatementCache } from "./statement-cache.ts";
@@ -52,12 +53,13 @@ const rowToObject = (columns: readonly string[], row: readonly SqlValue[]): Read
 export const createExecutor = (
   connection: SqliteConnection,
   syncedTables: () => ReadonlyMap<string, SyncedTable>,
+  rowWatch: Pick<RowWatch, "remembered">,
 ): Executor => {
   const cache = createStatementCache<Guarded>(cachedStatements);
 
   const totalChanges = async (): Promise<number> => {
     const [row] = await connection.all("select total_changes()");
-    return Number(row?.[0]);
+    return Number(row?.[0]) - (await rowWatch.remembered(connection));
   };
 
   const runStatement = async ({ statement, facts }: Guarded, rowMode: RowMode): Promise<ExecOutcome> => {

@@ -8,7 +8,7 @@ import { createEmitter } from "../common/emitter.ts";
 import { bytesToSiteId, type SiteId } from "../common/ids.ts";
 import { createSilentLogger, type Logger } from "../common/logger.ts";
 import { createWorkQueue } from "../common/work-queue.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection, MaybePromise } from "./connection.ts";
 import type {
   Commit,
   CommitOrigin,
@@ -25,6 +25,8 @@ import { enableSyncOf } from "./enable-sync.ts";
 import { createOpenTransaction } from "./open-transaction.ts";
 import { recallRequest, recordRequest } from "./request-log.ts";
 import { isVacuum } from "./sql-text.ts";
+import type { RowChange } from "./row-change.ts";
+import { createRowWatch } from "./row-watch.ts";
 import type { SqliteConnection } from "./sqlite-connection.ts";
 import { areTablesEqual, readSyncedTables } from "./synced-tables.ts";
 
@@ -46,9 +48,10 @@ export const createSqliteDatabase = async (
   logger: Logger = createSilentLogger(),
 ): Promise<Database> => {
   const queue = createWorkQueue();
-  const events = createEmitter<{ commit: [Commit]; schemaChange: [] }>((error) => {
+  const events = createEmitter<{ commit: [Commit]; rows: [readonly RowChange[]]; schemaChange: [] }>((error) => {
     logger.error("a listener of the database threw", { message: toLedgerError(error).message });
   });
+  const rowWatch = createRowWatch();
   let session: Session;
   let siteId: SiteId;
   let version = 0;
@@ -60,7 +63,8 @@ export const createSqliteDatabase = async (
 
   const openSession = async (): Promise<void> => {
     const connection = await host.openConnection();
-    session = { connection, executor: createExecutor(connection, () => syncedTables) };
+    rowWatch.lost();
+    session = { connection, executor: createExecutor(connection, () => syncedTables, rowWatch) };
     const [row] = await connection.all("select crsql_site_id(), crsql_db_version()");
     siteId = bytesToSiteId(row?.[0] as Uint8Array);
     version = Number(row?.[1]);
@@ -77,9 +81,10 @@ export const createSqliteDatabase = async (
     views = new Set(viewRows.map(([name]) => name as string));
     await session.executor.forgetStatements();
     const tables = await readSyncedTables(session.connection);
-    if (areTablesEqual(tables, syncedTables)) return;
-    syncedTables = tables;
-    events.emit("schemaChange");
+    const isSame = areTablesEqual(tables, syncedTables);
+    if (!isSame) syncedTables = tables;
+    await rowWatch.install(session.connection, syncedTables);
+    if (!isSame) events.emit("schemaChange");
   };
 
   /** Leaves the connection as every piece of work finds it: nothing pending, no transaction open. */
@@ -94,23 +99,36 @@ export const createSqliteDatabase = async (
       if (session.connection.crash !== undefined) {
         logger.warn("opening the engine again after a crash");
         await openSession();
+        schemaVersion = -1;
         await refreshSchema();
+        tellRows();
       }
       const current = session;
       try {
         return await work(current);
       } finally {
+        rowWatch.discard();
         await tidy(current);
       }
     });
   };
+  const tellRows = (): void => {
+    const changes = rowWatch.take(version);
+    if (changes.length > 0) events.emit("rows", changes);
+  };
   const report = async (tables: Iterable<string>, origin: CommitOrigin): Promise<void> => {
     // The commit stands, whatever becomes of the housekeeping.
-    await host.maintain?.().catch((error: unknown) => {
-      logger.warn("the storage could not be tidied", { message: toLedgerError(error).message });
-    });
+    const warn = (message: string) => (error: unknown) =>
+      logger.warn(message, { message: toLedgerError(error).message });
+    await host.maintain?.().catch(warn("the storage could not be tidied"));
     await refreshVersion();
+    const who = origin.type === "local" ? siteId : origin.peerId;
+    if (rowWatch.isActive) {
+      const collected = rowWatch.collect(session.connection, { who, origin: origin.type });
+      await collected.catch(warn("watched rows could not be read"));
+    }
     await refreshSchema();
+    tellRows();
     // A view that an INSTEAD OF trigger writes through has no rows of its own.
     const sorted = [...new Set(tables)].filter((table) => !views.has(table)).sort();
     if (sorted.length > 0) events.emit("commit", { tables: sorted, origin, version });
@@ -118,11 +136,16 @@ export const createSqliteDatabase = async (
 
   const transact = <T>(
     origin: CommitOrigin,
-    work: (connection: Connection) => Promise<{ readonly result: T; readonly tables: readonly string[] }>,
+    work: (
+      connection: Connection,
+      wrote: (who: SiteId) => MaybePromise<void>,
+    ) => Promise<{ readonly result: T; readonly tables: readonly string[] }>,
   ): Promise<T> =>
     alone(async ({ connection }) => {
       await connection.all("begin immediate");
-      const { result, tables } = await work(connection);
+      const { result, tables } = await work(connection, (who) =>
+        rowWatch.isActive ? rowWatch.collect(connection, { who, origin: origin.type }) : undefined,
+      );
       await connection.resetPending();
       await connection.all("commit");
       await report(tables, origin);
@@ -189,6 +212,16 @@ export const createSqliteDatabase = async (
       await report(backfilled, { type: "local" });
     });
 
+  const watch = (owner: string, tables: readonly string[]): Promise<void> =>
+    alone(async ({ connection }) => {
+      const unknown = tables.find((table) => !syncedTables.has(table));
+      if (unknown !== undefined) {
+        throw new LedgerError("LEDGER_TABLE_NOT_SYNCED", `${unknown} is not synced; call enableSync() before watch()`);
+      }
+      rowWatch.setTables(owner, tables);
+      await rowWatch.install(connection, syncedTables);
+    });
+
   const closeSession = async (): Promise<void> => {
     await openTransaction?.rollback().catch((error: unknown) => {
       logger.warn("an open transaction was not rolled back", { message: toLedgerError(error).message });
@@ -226,11 +259,13 @@ export const createSqliteDatabase = async (
       return syncedTables;
     },
     transact,
+    watch,
     read: (work) => alone(({ connection }) => work(connection)),
     get version() {
       return version;
     },
     onCommit: (listener) => events.on("commit", listener),
+    onRows: (listener) => events.on("rows", listener),
     onSchemaChange: (listener) => events.on("schemaChange", listener),
     close: () => (closing ??= closeSession()),
   };

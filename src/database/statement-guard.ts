@@ -43,7 +43,8 @@ const appFunctions = new Set(["crsql_db_version", "crsql_site_id", "crsql_intern
 /** Statements that write the schema tables as part of their work, or only tell how they would. */
 const schemaVerbs = new Set(["create", "drop", "alter", "analyze", "reindex", "vacuum", "explain"]);
 const schemaTables = /^sqlite_(schema|master|temp_schema|temp_master|stat\d|sequence)$/;
-const crsqlTrigger = /__crsql_[a-z]+trig$/;
+/** Triggers of the engine, and those of Ledger that remember watched rows; nobody else can make one of such a name. */
+const internalTrigger = /__(crsql_[a-z]+trig|ledger_seen_[a-z]+)$/;
 
 const transactionRemedy = "use transaction(), or batch() when no statement depends on another's answer";
 
@@ -115,7 +116,7 @@ export const createStatementGuard = (syncedTables: ReadonlyMap<string, SyncedTab
   };
 
   const authorize: Guard = (action, first, second, trigger) => {
-    if (trigger !== null && crsqlTrigger.test(trigger)) return true;
+    if (trigger !== null && internalTrigger.test(trigger)) return true;
     switch (action) {
       case AuthAction.insert:
       case AuthAction.update:

@@ -44,9 +44,11 @@ export const openTabHost = async (options: TabHostOptions): Promise<Host> => {
   const { clock, random, lifecycle, logger } = options;
   const names = tabNames(options.dbName);
   const calls = createCallBook({ clock, caller: bytesToHex(random.bytes(16)) });
-  const emitter = createEmitter<{ event: readonly [HostEvent]; snapshot: readonly [HostSnapshot] }>((error) =>
-    logger.error("a host listener threw", { error: String(error) }),
-  );
+  const emitter = createEmitter<{
+    event: readonly [HostEvent];
+    snapshot: readonly [HostSnapshot];
+    reopened: readonly [];
+  }>((error) => logger.error("a host listener threw", { error: String(error) }));
   /** Undefined while the page is in the back/forward cache, and shortly after the worker died. */
   let session: TabSession | undefined;
   let snapshot: HostSnapshot | undefined;
@@ -104,6 +106,7 @@ export const openTabHost = async (options: TabHostOptions): Promise<Host> => {
     standing = { role, leader: "responding" };
     catchUp(seen);
     calls.open(desk);
+    emitter.emit("reopened");
     opened();
   };
 
@@ -216,6 +219,7 @@ export const openTabHost = async (options: TabHostOptions): Promise<Host> => {
       queueMicrotask(tellUnheard);
       return stop;
     },
+    onReopened: (receive) => emitter.on("reopened", receive),
     onSnapshot: (receive) => emitter.on("snapshot", receive),
     close: () => (closing ??= closeNow()),
   };

@@ -6,7 +6,7 @@
 import { errorToWire, toLedgerError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { Host, HostEvent, HostSnapshot } from "../host.ts";
-import type { ReplicaCall, TransactionId } from "../replica-call.ts";
+import { leftBehindBy, type ReplicaCall } from "../replica-call.ts";
 import type { Locks } from "./locks.ts";
 import { createRoomKeeper } from "./room-keeper.ts";
 import type { TabChannels } from "./tab-channel.ts";
@@ -60,8 +60,8 @@ interface Follower {
   readonly drop: () => void;
   /** Requests that were received and are not answered, besides waits. */
   unanswered: number;
-  /** Transactions that the tab began and did not end. */
-  readonly transactions: Set<TransactionId>;
+  /** What ends the transactions and watches that the tab began and did not end. */
+  readonly leftBehind: Map<string, ReplicaCall>;
 }
 
 export const createTabLeader = (options: TabLeaderOptions): TabLeader => {
@@ -122,31 +122,32 @@ export const createTabLeader = (options: TabLeaderOptions): TabLeader => {
   const serve = async (follower: Follower, id: number, request: HostRequest): Promise<void> => {
     const weight = isWaiting(request) ? 0 : 1;
     follower.unanswered += weight;
-    if (request.type === "call") noteTransaction(follower, request.call);
+    if (request.type === "call") note(follower, request.call);
     const outcome = await ask(request);
     follower.unanswered -= weight;
     if (outcome.type === "refusal") follower.post({ type: "refusal", id, error: errorToWire(outcome.error) });
     else follower.post({ ...outcome, id });
   };
 
-  const noteTransaction = ({ transactions }: Follower, call: ReplicaCall): void => {
-    if (call.type === "begin") transactions.add(call.transaction);
-    else if (call.type === "commit" || call.type === "rollback") transactions.delete(call.transaction);
+  const note = ({ leftBehind }: Follower, call: ReplicaCall): void => {
+    const left = leftBehindBy(call);
+    if (left?.end !== undefined) leftBehind.set(left.id, left.end);
+    else if (left !== undefined) leftBehind.delete(left.id);
   };
 
   /** Nobody is left to end what the tab began. */
-  const rollBackFor = ({ transactions }: Follower): void => {
-    for (const transaction of transactions) {
-      host.call({ type: "rollback", transaction }).catch((error: unknown) => {
-        logger.warn("a transaction of a tab that is gone was not rolled back", { error: String(error) });
+  const endFor = ({ leftBehind }: Follower): void => {
+    for (const end of leftBehind.values()) {
+      host.call(end).catch((error: unknown) => {
+        logger.warn("what a tab left behind was not ended", { call: end.type, error: String(error) });
       });
     }
-    transactions.clear();
+    leftBehind.clear();
   };
 
   const release = (tab: TabId, follower: Follower): void => {
     follower.drop();
-    rollBackFor(follower);
+    endFor(follower);
     if (followers.get(tab) === follower) followers.delete(tab);
   };
 
@@ -168,7 +169,7 @@ export const createTabLeader = (options: TabLeaderOptions): TabLeader => {
     const watching = new AbortController();
     const follower: Follower = {
       unanswered: 0,
-      transactions: before?.transactions ?? new Set(),
+      leftBehind: before?.leftBehind ?? new Map(),
       post: (message) => channel.post(message),
       drop: () => {
         watching.abort();

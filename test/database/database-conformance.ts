@@ -8,6 +8,7 @@ import { guardCases } from "./guard-cases.ts";
 import { storageCases } from "./storage-cases.ts";
 import { syncCases } from "./sync-cases.ts";
 import { transactionCases } from "./transaction-cases.ts";
+import { watchCases } from "./watch-cases.ts";
 import { valueCases } from "./value-cases.ts";
 
 export const databaseCases: readonly DatabaseCase[] = [
@@ -17,6 +18,7 @@ export const databaseCases: readonly DatabaseCase[] = [
   ...syncCases,
   ...commitCases,
   ...transactionCases,
+  ...watchCases,
   ...storageCases,
 ];
 

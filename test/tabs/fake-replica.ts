@@ -106,6 +106,7 @@ export const openFakeReplica = async (file: FakeFile, signal: AbortSignal): Prom
       case "enable-sync":
         file.written.push(`sync ${call.table}`);
         return undefined;
+      case "watch":
       case "batch":
       case "begin":
       case "savepoint":
@@ -168,6 +169,7 @@ export const openFakeReplica = async (file: FakeFile, signal: AbortSignal): Prom
       replica.rooms.push(`forgot ${secret}`);
     },
     onEvent: (listener) => events.on("event", listener),
+    onReopened: () => () => {},
     onSnapshot: (listener) => events.on("snapshot", listener),
     close: async () => {
       end.abort();

@@ -564,3 +564,29 @@ test("does not hold up closing a follower or a leader for a wait", async () => {
 
   expect(await Promise.all(waits)).toEqual(["LEDGER_CLOSED", "LEDGER_CLOSED"]);
 });
+
+test.each(["crashes", "leaves"] as const)("ends what a following tab watched when it %s", async (how) => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  const bob = await tabs.open();
+  await bob.host.call({ type: "watch", owner: "bob", tables: ["notes"] });
+
+  if (how === "crashes") bob.tab.crash();
+  else await bob.host.close();
+  await tabs.rest();
+
+  expect(replicaOf(alice).calls.at(-1)).toEqual({ type: "watch", owner: "bob", tables: [] });
+});
+
+test("tells that another opening of the database answers, to whoever waited for it", async () => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  const bob = await tabs.open();
+  const told: string[] = [];
+  bob.host.onReopened(() => told.push(bob.host.snapshot.role));
+
+  alice.tab.crash();
+  await tabs.rest();
+
+  expect(told).toEqual(["leader"]);
+});
