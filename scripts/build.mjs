@@ -42,6 +42,15 @@ const rewriteWorkerUrl = (report) => ({
   },
 });
 
+/** There is no Node in a page's worker: the storage in files, which asks for Node first, need not be carried there. */
+const withoutNode = {
+  name: "ledger-without-node",
+  load: (/** @type {string} */ id) =>
+    /[\\/]src[\\/]database[\\/]node-file-host\.ts$/.test(id)
+      ? "export const openNodeFileHost = undefined, databaseNameToFileName = undefined;"
+      : undefined,
+};
+
 /** @type {import("rolldown").InputOptions} */
 const common = { cwd: root, platform: "browser", external: [/^node:/], transform: { target: "es2022" } };
 /** @type {import("rolldown").OutputOptions} */
@@ -76,7 +85,14 @@ const bundle = async () => {
   const worker = await build({
     ...common,
     input: { worker: "src/worker.ts" },
-    output: { ...output, entryFileNames: "[name].js", codeSplitting: false, minify: true },
+    plugins: [withoutNode],
+    output: {
+      ...output,
+      comments: { legal: true, annotation: false, jsdoc: false },
+      entryFileNames: "[name].js",
+      codeSplitting: false,
+      minify: true,
+    },
   });
   return [...page.output, ...worker.output];
 };
