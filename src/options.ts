@@ -42,7 +42,10 @@ export interface LedgerOptions {
   readonly maxLinks?: number;
   /** How long an attempt to link may take before it is made anew, milliseconds. Default 15,000. */
   readonly linkTimeoutMs?: number;
-  /** How long changes of others wait before they are passed on to a third peer, milliseconds. Default 60. */
+  /**
+   * How long changes are waited for from the linked peer that made them, before another peer is asked, milliseconds.
+   * Default 60.
+   */
   readonly relayDelayMs?: number;
   /** A transaction() that asks nothing of the database for so long is rolled back, milliseconds. Default 5,000. */
   readonly transactionIdleMs?: number;

@@ -149,6 +149,8 @@ export const createReplicator = (options: {
         return void apply(effect);
       case "read-digest":
         return void readDigest();
+      case "read-frontier":
+        return void log.frontier().then((frontier) => feed({ type: "frontier-read", frontier }), reportError);
       case "set-timer":
         return setTimer(effect.timer, effect.afterMs);
       case "report-digest":

@@ -46,6 +46,8 @@ export interface ChangeLog {
   readonly epoch: Epoch;
   /** What is held, and how far `peer`'s log was read. */
   greeting(peer: SiteId): Promise<{ readonly frontier: Frontier; readonly cursor: Cursor | undefined }>;
+  /** What is held. */
+  frontier(): Promise<Frontier>;
   /** Place in the own log that a peer's cursor stands for. */
   resumePosition(cursor: Cursor | undefined): number;
   /**
@@ -108,6 +110,8 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
         frontier: await frontierNow(connection),
         cursor: await books.readCursor(connection, peer),
       })),
+
+    frontier: () => database.read(frontierNow),
 
     resumePosition: (cursor) => books.resumePosition(epochs, cursor),
 

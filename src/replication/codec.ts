@@ -12,7 +12,7 @@ import type { Frontier } from "./frontier.ts";
 import type { ReplicationLimits } from "./limits.ts";
 import type { Changes, Digest, Hello, Message, Progress, TableDigest } from "./message.ts";
 
-const tags = { hello: 1, changes: 2, progress: 3, digest: 4, rewind: 5 } as const;
+const tags = { hello: 1, changes: 2, progress: 3, digest: 4, rewind: 5, want: 6 } as const;
 const completeFlag = 1;
 
 /** What is wrong with a message; for the log and the link's close code. */
@@ -61,6 +61,7 @@ export const encodeMessage = (message: Message): Uint8Array<ArrayBuffer> => {
       encodeFrontier(writer, message.frontier);
       break;
     case "rewind":
+    case "want":
       encodeFrontier(writer, message.frontier);
       break;
     case "digest":
@@ -126,6 +127,8 @@ const decodeByTag = (tag: number, reader: ByteReader, limits: ReplicationLimits)
       return decodeDigest(reader, limits);
     case tags.rewind:
       return { type: "rewind", frontier: decodeFrontier(reader, limits) };
+    case tags.want:
+      return { type: "want", frontier: decodeFrontier(reader, limits) };
     default:
       return undefined;
   }

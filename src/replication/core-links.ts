@@ -2,7 +2,7 @@
 
 import type { LinkId } from "../common/ids.ts";
 import type { CoreState, Effect, LinkState, Step, StreamingLink, TimerName } from "./core-state.ts";
-import { emptyFrontier } from "./frontier.ts";
+import { emptyFrontier, frontierSince, mergeFrontiers, type Frontier } from "./frontier.ts";
 
 export const withLink = (state: CoreState, id: LinkId, link: LinkState): CoreState => ({
   ...state,
@@ -27,11 +27,22 @@ export const forEachStreaming = (
   return { state: current, effects };
 };
 
+/** What the peer of `link` is to be told of `frontier`, and what it was told then. */
+export const tell = (
+  state: CoreState,
+  link: StreamingLink,
+  frontier: Frontier,
+): { readonly news: Frontier; readonly told: Frontier } => {
+  const news = new Map(frontierSince(link.told, frontier));
+  if (link.recovering) news.delete(state.own);
+  return { news, told: mergeFrontiers(link.told, news) };
+};
+
 /** Starts a read when one is due and allowed (invariant 4). */
 export const readIfDue = (state: CoreState, id: LinkId, link: StreamingLink): Step => {
   if (!link.behind || link.reading || link.congested) return { state: withLink(state, id, link), effects: [] };
   return {
-    state: withLink(state, id, { ...link, reading: true, behind: false }),
+    state: withLink(state, id, { ...link, reading: true, behind: false, offerDue: false }),
     effects: [
       {
         type: "read-changes",

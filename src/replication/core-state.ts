@@ -9,15 +9,22 @@ import type { Cursor, Message, TableDigest } from "./message.ts";
 
 /** Waits of the core, all in milliseconds. */
 export interface Delays {
-  /** What came from elsewhere waits this long before it is offered to a third peer. */
+  /** What a linked author was to send is waited for this long, once or twice, before another peer is asked for it. */
   readonly relayDelayMs: number;
+  /** A peer that was asked and says nothing for this long, once or twice, is passed over. */
+  readonly patienceDelayMs: number;
   /** News of what this replica holds are collected this long. */
   readonly progressDelayMs: number;
   /** Quiet time before digests are compared. */
   readonly digestDelayMs: number;
 }
 
-export const defaultDelays: Delays = { relayDelayMs: 60, progressDelayMs: 20, digestDelayMs: 500 };
+export const defaultDelays: Delays = {
+  relayDelayMs: 60,
+  patienceDelayMs: 1_000,
+  progressDelayMs: 20,
+  digestDelayMs: 500,
+};
 
 interface LinkBase {
   readonly peer: SiteId;
@@ -47,8 +54,14 @@ export interface StreamingLink extends LinkBase {
   readonly reading: boolean;
   /** The log holds, or may hold, something beyond `position` that is due. */
   readonly behind: boolean;
-  /** The log grew by what came from elsewhere: due when the relay timer runs out, unless the peer has it by then. */
-  readonly relayDue: boolean;
+  /** The log may hold rows that no frontier speaks of and the peer was never offered; it will not ask for these. */
+  readonly offerDue: boolean;
+  /** What the peer held that was lacked here when it was asked for it; undefined when it owes no answer. */
+  readonly asked: Frontier | undefined;
+  /** It sent changes since it was asked or since the patience timer ran out last. */
+  readonly heard: boolean;
+  /** How often in a row it was asked in vain. */
+  readonly passedOver: number;
   /** Changes beyond `position` when the log was last read, at least. */
   readonly rest: number;
   /** Position in this replica's log that the peer said it has stored. For `status()` only: what is sent goes by `held`. */
@@ -76,8 +89,10 @@ export interface CoreState {
   /** What this replica holds, as of the newest fact from the database. */
   readonly frontier: Frontier;
   readonly links: ReadonlyMap<LinkId, LinkState>;
-  /** Rows may be held that no frontier covers, from stretches whose link was lost. */
-  readonly hasOrphans: boolean;
+  /** What will be held once everything that was ordered to be applied is. */
+  readonly arriving: Frontier;
+  /** What was lacked when the relay timer ran out last, although peers hold it. */
+  readonly overdue: Frontier;
   /** Digest of the whole database; undefined as soon as anything changes. */
   readonly digest: readonly TableDigest[] | undefined;
 }
@@ -96,7 +111,7 @@ export interface LogStretch {
   readonly frontier: Frontier;
 }
 
-export type TimerName = "relay" | "progress" | "digest";
+export type TimerName = "relay" | "patience" | "progress" | "digest";
 
 /** Facts. Those from the database must come in the order in which the database brought them about (invariant 3). */
 export type Input =
@@ -120,6 +135,8 @@ export type Input =
       readonly lostAfter?: number;
     }
   | { readonly type: "committed" }
+  /** Answers `read-frontier`. */
+  | { readonly type: "frontier-read"; readonly frontier: Frontier }
   | {
       readonly type: "read";
       readonly link: LinkId;
@@ -168,6 +185,7 @@ export type Effect =
       readonly claims: Frontier;
     }
   | { readonly type: "read-digest" }
+  | { readonly type: "read-frontier" }
   /** Starts the timer, or lets it run when it does already; `digest` starts anew. */
   | { readonly type: "set-timer"; readonly timer: TimerName; readonly afterMs: number }
   | { readonly type: "report-digest"; readonly peer: SiteId; readonly agrees: boolean }
@@ -186,6 +204,7 @@ export const createCoreState = (own: SiteId, delays: Delays = defaultDelays): Co
   delays,
   frontier: emptyFrontier,
   links: new Map(),
-  hasOrphans: false,
+  arriving: emptyFrontier,
+  overdue: emptyFrontier,
   digest: undefined,
 });

@@ -14,16 +14,19 @@
  *    because facts from the database arrive here in the order in which the database brought them about, and a link
  *    keeps the order of what it is told.
  * 4. At most one read per link is under way, and none while the link has no room: a slow peer slows only itself.
- * 5. Own writes are offered to every linked peer at once; what came from elsewhere waits `relayDelayMs`, in which the
- *    peer's progress may show that it is no news, and is never offered when the peer's frontier covers it.
+ * 5. Own writes are sent at once to every linked peer that is known to hold everything else; the others are told of
+ *    them. What came from elsewhere is told and sent when asked for. Nothing is sent that the peer's frontier covers.
  * 6. Versions are never used twice, also after the end of the log was lost: every opening of the database leaves a gap. A
  *    peer whose frontier names a version in a gap holds writes that were lost here; they are asked back (`rewind`).
  * 7. Nothing but `hello` is accepted first, and `hello` only once.
+ * 8. At most one peer is asked at a time, and none for what is on its way, so that everything comes once. An author that
+ *    is linked, and a peer that was asked, are waited for only so long.
  */
 
 import type { LinkId } from "../common/ids.ts";
 import { compareDigests, digested, elapsedDigest } from "./core-digest.ts";
-import { forEachStreaming, fromTheBeginning, readIfDue, setTimer, unchanged, withLink } from "./core-links.ts";
+import { askIfDue, elapsedPatience, elapsedRelay } from "./core-asks.ts";
+import { forEachStreaming, fromTheBeginning, readIfDue, setTimer, tell, unchanged, withLink } from "./core-links.ts";
 import type {
   CoreState,
   DisconnectCode,
@@ -34,8 +37,8 @@ import type {
   StreamingLink,
   TimerName,
 } from "./core-state.ts";
-import { covers, emptyFrontier, frontierSince, mergeFrontiers, type Frontier } from "./frontier.ts";
-import type { Changes, Hello } from "./message.ts";
+import { covers, emptyFrontier, frontierSince, mergeFrontiers, versionOf, type Frontier } from "./frontier.ts";
+import type { Changes, Hello, Progress, Want } from "./message.ts";
 
 /** The frontier moved or may have: digests are stale, and a quiet time starts anew. */
 const moved = (state: CoreState, frontier: Frontier): CoreState => ({
@@ -60,13 +63,6 @@ const opened = (state: CoreState, input: Extract<Input, { type: "opened" }>): St
   return { state: withLink(next, input.link, link), effects: [{ type: "send", link: input.link, message: hello }] };
 };
 
-/** What the peer of `link` is to be told of `frontier`, and what it was told then. */
-const tell = (state: CoreState, link: StreamingLink, frontier: Frontier): { news: Frontier; told: Frontier } => {
-  const news = new Map(frontierSince(link.told, frontier));
-  if (link.recovering) news.delete(state.own);
-  return { news, told: mergeFrontiers(link.told, news) };
-};
-
 const greeted = (
   state: CoreState,
   id: LinkId,
@@ -74,6 +70,8 @@ const greeted = (
   hello: Hello,
   { resumeAt = 0, lostAfter }: Pick<Extract<Input, { type: "received" }>, "resumeAt" | "lostAfter">,
 ): Step => {
+  // A peer that lacks something asks: it may have it from another by the time.
+  const isInStep = covers(hello.frontier, state.frontier);
   const streaming: StreamingLink = {
     ...link,
     phase: "streaming",
@@ -83,8 +81,11 @@ const greeted = (
     pass: 0,
     recovering: lostAfter !== undefined,
     reading: false,
-    behind: true,
-    relayDue: false,
+    behind: lostAfter !== undefined || isInStep,
+    offerDue: true,
+    asked: undefined,
+    heard: false,
+    passedOver: 0,
     rest: 0,
     stored: resumeAt,
     taken: 0,
@@ -97,7 +98,8 @@ const greeted = (
   };
   if (lostAfter === undefined) {
     const step = readIfDue(state, id, streaming);
-    return { state: step.state, effects: [...step.effects, setTimer(state, "digest")] };
+    const asks = askIfDue(step.state);
+    return { state: asks.state, effects: [...step.effects, ...asks.effects, setTimer(state, "digest")] };
   }
   // Invariant 6.
   const frontier = new Map(link.told).set(state.own, lostAfter);
@@ -114,13 +116,14 @@ const receivedChanges = (state: CoreState, id: LinkId, link: StreamingLink, chan
     ...link,
     held,
     partial: !changes.complete,
+    heard: true,
     peerDigest: undefined,
     sentDigest: undefined,
   };
   // Invariant 1: only the end of the sender's log completes what the sender holds.
   const claims = changes.complete ? frontierSince(state.frontier, held) : emptyFrontier;
   return {
-    state: withLink(state, id, next),
+    state: withLink({ ...state, arriving: mergeFrontiers(state.arriving, claims) }, id, next),
     effects: [
       {
         type: "apply-changes",
@@ -133,6 +136,14 @@ const receivedChanges = (state: CoreState, id: LinkId, link: StreamingLink, chan
       },
     ],
   };
+};
+
+const receivedProgress = (state: CoreState, id: LinkId, link: StreamingLink, message: Progress | Want): Step => {
+  const held = mergeFrontiers(link.held, message.frontier);
+  const isDue = message.type === "want" || (link.offerDue && covers(held, state.frontier));
+  const step = readIfDue(state, id, { ...link, held, peerDigest: undefined, behind: link.behind || isDue });
+  const asks = askIfDue(step.state);
+  return { state: asks.state, effects: [...step.effects, ...asks.effects, setTimer(state, "digest")] };
 };
 
 const received = (state: CoreState, input: Extract<Input, { type: "received" }>): Step => {
@@ -154,16 +165,13 @@ const received = (state: CoreState, input: Extract<Input, { type: "received" }>)
       return refuse("HELLO_TWICE");
     case "changes":
       return receivedChanges(state, input.link, link, message);
-    case "progress": {
-      const held = mergeFrontiers(link.held, message.frontier);
-      const stored = Math.max(link.stored, message.taken);
-      const next = withLink(state, input.link, { ...link, held, stored, peerDigest: undefined });
-      return { state: next, effects: [setTimer(state, "digest")] };
-    }
+    case "progress":
+    case "want":
+      return receivedProgress(state, input.link, link, message);
     case "digest":
       return compareDigests(state, input.link, { ...link, peerDigest: message.tables });
     case "rewind":
-      return readIfDue(state, input.link, { ...fromTheBeginning(link), held: message.frontier });
+      return readIfDue(state, input.link, { ...fromTheBeginning(link), held: message.frontier, asked: undefined });
   }
 };
 
@@ -203,17 +211,17 @@ const read = (state: CoreState, input: Extract<Input, { type: "read" }>): Step =
   };
 };
 
-/** Marks what came over `source` as due for the other links once the relay timer runs out (invariant 5). */
-const relayLater = (state: CoreState, source: LinkId): Step => {
+/** Rows that no frontier speaks of came over `source`: nobody will ask for them, so they are offered. */
+const offerLater = (state: CoreState, source: LinkId): Step => {
   const marked = forEachStreaming(state, (current, id, link) =>
-    id === source ? unchanged(current) : { state: withLink(current, id, { ...link, relayDue: true }), effects: [] },
+    id === source ? unchanged(current) : { state: withLink(current, id, { ...link, offerDue: true }), effects: [] },
   ).state;
-  const due = [...marked.links.values()].some((link) => link.phase === "streaming" && link.relayDue);
-  return { state: marked, effects: due ? [setTimer(marked, "relay")] : [] };
+  return { state: marked, effects: [setTimer(marked, "relay")] };
 };
 
 const applied = (state: CoreState, input: Extract<Input, { type: "applied" }>): Step => {
-  const changed = input.grew || !covers(state.frontier, input.frontier);
+  const frontierGrew = !covers(state.frontier, input.frontier);
+  const changed = input.grew || frontierGrew;
   let next = changed ? moved(state, input.frontier) : state;
   const effects: Effect[] = [setTimer(next, "digest")];
   let source = next.links.get(input.link);
@@ -230,27 +238,34 @@ const applied = (state: CoreState, input: Extract<Input, { type: "applied" }>): 
   const isTold = [...next.links.values()].every((link) => covers(link.told, next.frontier));
   // The end of a log is acknowledged by what it completes.
   if (!isTold || !input.complete) effects.push(setTimer(next, "progress"));
+  const asks = askIfDue(next);
+  effects.push(...asks.effects);
   // The middle of a log is not passed on: whoever lacks it is most likely reading it from the same peer.
-  if (!changed || !input.complete) return { state: next, effects };
-  const relay = relayLater(next, input.link);
-  return { state: relay.state, effects: [...effects, ...relay.effects] };
+  if (!input.grew || !input.complete || frontierGrew) return { state: asks.state, effects };
+  const offer = offerLater(asks.state, input.link);
+  return { state: offer.state, effects: [...effects, ...offer.effects] };
 };
+
+/** Whether the peer is known to hold all that came from elsewhere, so that an own write is all it lacks. */
+const lacksOnlyOwn = (state: CoreState, link: StreamingLink): boolean =>
+  [...state.frontier].every(([site, version]) => site === state.own || versionOf(link.held, site) >= version);
 
 const committed = (state: CoreState): Step => {
-  const step = forEachStreaming({ ...state, digest: undefined }, (current, id, link) =>
-    readIfDue(current, id, { ...link, behind: true }),
-  );
-  return { state: step.state, effects: [...step.effects, setTimer(state, "digest")] };
+  let isForAll = true;
+  const step = forEachStreaming({ ...state, digest: undefined }, (current, id, link) => {
+    if (lacksOnlyOwn(current, link)) return readIfDue(current, id, { ...link, behind: true });
+    // With it would go what the peer most likely has on its way: it is told, and asks (invariant 5).
+    isForAll = false;
+    return unchanged(current);
+  });
+  const announcement: Effect[] = isForAll ? [] : [{ type: "read-frontier" }];
+  return { state: step.state, effects: [...step.effects, ...announcement, setTimer(state, "digest")] };
 };
 
-const elapsedRelay = (state: CoreState): Step =>
-  forEachStreaming(state, (current, id, link) => {
-    if (!link.relayDue) return unchanged(current);
-    const isNews = current.hasOrphans || !covers(link.held, current.frontier);
-    return readIfDue(current, id, { ...link, relayDue: false, behind: link.behind || isNews });
-  });
+const frontierRead = (state: CoreState, frontier: Frontier): Step =>
+  tellEveryone(covers(state.frontier, frontier) ? state : moved(state, frontier));
 
-const elapsedProgress = (state: CoreState): Step =>
+const tellEveryone = (state: CoreState): Step =>
   forEachStreaming(state, (current, id, link) => {
     const { news, told } = tell(current, link, current.frontier);
     const { taken } = link;
@@ -265,8 +280,10 @@ const elapsed = (state: CoreState, timer: TimerName): Step => {
   switch (timer) {
     case "relay":
       return elapsedRelay(state);
+    case "patience":
+      return elapsedPatience(state);
     case "progress":
-      return elapsedProgress(state);
+      return tellEveryone(state);
     case "digest":
       return elapsedDigest(state);
   }
@@ -282,9 +299,12 @@ const lost = (state: CoreState, id: LinkId): Step => {
   const link = state.links.get(id);
   const links = new Map(state.links);
   links.delete(id);
-  if (link?.phase !== "streaming" || !link.partial) return { state: { ...state, links }, effects: [] };
+  // What was being applied may have failed with the link.
+  const asks = askIfDue({ ...state, links, arriving: emptyFrontier });
+  if (link?.phase !== "streaming" || !link.partial) return asks;
   // Rows of an unfinished stretch are in no frontier, and may now be nowhere else: offer them to everyone.
-  return relayLater({ ...state, links, hasOrphans: true }, id);
+  const offer = offerLater(asks.state, id);
+  return { state: offer.state, effects: [...asks.effects, ...offer.effects] };
 };
 
 /** The core: one fact in, the new state and the orders out. */
@@ -296,6 +316,8 @@ export const step = (state: CoreState, input: Input): Step => {
       return received(state, input);
     case "committed":
       return committed(state);
+    case "frontier-read":
+      return frontierRead(state, input.frontier);
     case "read":
       return read(state, input);
     case "applied":

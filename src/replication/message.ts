@@ -31,11 +31,17 @@ export interface Changes {
   readonly groups: readonly ChangeGroup[];
 }
 
-/** What the sender holds beyond what it said before on this link. Answers `changes`, and spares a third peer's relay. */
+/** What the sender holds beyond what it said before on this link. Answers `changes`, and offers them to third peers. */
 export interface Progress {
   readonly type: "progress";
   /** How far the sender has stored the receiver's log since the link opened; 0 when nothing of it. */
   readonly taken: number;
+  readonly frontier: Frontier;
+}
+
+/** Says what a progress says, and that the sender wants everything that the receiver holds and it does not. */
+export interface Want {
+  readonly type: "want";
   readonly frontier: Frontier;
 }
 
@@ -62,7 +68,7 @@ export interface Digest {
   readonly tables: readonly TableDigest[];
 }
 
-export type Message = Hello | Changes | Progress | Digest | Rewind;
+export type Message = Hello | Changes | Progress | Want | Digest | Rewind;
 
 /** Version of this protocol; in the link handshake, so that both sides can say why they do not understand each other. */
 export const protocolVersion = 2;

@@ -244,6 +244,7 @@ export const examples: readonly Example[] = [
     })(),
   }),
   replication("rewind", { type: "rewind", frontier: new Map([[alice, 5]]) }),
+  replication("want", { type: "want", frontier: new Map([[alice, 300]]) }),
 ];
 
 /** The bytes of a `hex` block. */

@@ -148,6 +148,7 @@ export const message: fc.Arbitrary<Message> = fc.oneof(
   },
   fc.record({ type: fc.constant("progress" as const), taken: version, frontier }),
   fc.record({ type: fc.constant("rewind" as const), frontier }),
+  fc.record({ type: fc.constant("want" as const), frontier }),
   fc.record({
     type: fc.constant("digest" as const),
     tables: fc.array(fc.record({ table: name, hash: hex(8), changes: fc.maxSafeNat() }), { maxLength: 5 }),

@@ -101,6 +101,7 @@ describe("greeting", () => {
     { type: "progress", taken: 0, frontier: holds() },
     { type: "digest", tables: [] },
     { type: "rewind", frontier: holds() },
+    { type: "want", frontier: holds() },
     { type: "changes", to: 1, complete: true, frontier: holds(), groups: [] },
   ] as const satisfies readonly Message[])("accepts no $type before hello (invariant 7)", (message) => {
     const { open, receive } = createAlice();
@@ -118,14 +119,16 @@ describe("greeting", () => {
     ]);
   });
 
-  it("reads on from the peer's place in the log, without what the peer holds", () => {
-    const { open, feed } = createAlice();
+  it("reads on from the peer's place in the log once it is asked to, without what the peer holds", () => {
+    const { open, feed, receive } = createAlice();
     open(toBob, bob, holds({ [alice]: 9 }));
 
     const hello: Message = { type: "hello", frontier: holds({ [carol]: 4 }) };
-    const effects = feed({ type: "received", link: toBob, message: hello, resumeAt: 5 });
+    const greeted = feed({ type: "received", link: toBob, message: hello, resumeAt: 5 });
+    const asked = receive(toBob, { type: "want", frontier: holds() });
 
-    expect(ofType(effects, "read-changes")).toEqual([
+    expect(ofType(greeted, "read-changes")).toEqual([]);
+    expect(ofType(asked, "read-changes")).toEqual([
       { type: "read-changes", link: toBob, pass: 0, after: 5, quarantineAfter: 0, known: holds({ [carol]: 4 }) },
     ]);
   });
@@ -236,6 +239,7 @@ describe("what a peer is told (invariant 3)", () => {
     const { open, receive, read } = createAlice();
     open(toBob, bob, holds({ [carol]: 5 }));
     receive(toBob, { type: "hello", frontier: holds() });
+    receive(toBob, { type: "want", frontier: holds() });
 
     const [message] = messages(read(toBob, { to: 4, frontier: holds({ [carol]: 5 }) }));
 
@@ -309,7 +313,7 @@ describe("reading (invariant 4)", () => {
   });
 });
 
-describe("relay (invariant 5)", () => {
+describe("sending (invariant 5)", () => {
   const fromBob = (): ReturnType<typeof createAlice> => {
     const core = createAlice();
     core.link(toBob, bob);
@@ -325,42 +329,65 @@ describe("relay (invariant 5)", () => {
     complete,
   });
 
-  it("waits, then offers what came from Bob to Carol and not to Bob", () => {
-    const { feed } = fromBob();
+  it("tells Carol what came from Bob, and sends it when she wants it", () => {
+    const { feed, receive } = fromBob();
 
     const atOnce = feed(applied());
-    const later = feed({ type: "elapsed", timer: "relay" });
+    const told = feed({ type: "elapsed", timer: "progress" });
+    const wanted = receive(toCarol, { type: "want", frontier: holds() });
 
     expect(ofType(atOnce, "read-changes")).toEqual([]);
-    expect(atOnce).toContainEqual({ type: "set-timer", timer: "relay", afterMs: defaultDelays.relayDelayMs });
-    expect(ofType(later, "read-changes").map(({ link }) => link)).toEqual([toCarol]);
+    expect(ofType(told, "send").map(({ link, message }) => [link, message.type])).toEqual([
+      [toBob, "progress"],
+      [toCarol, "progress"],
+    ]);
+    expect(ofType(wanted, "read-changes").map(({ link }) => link)).toEqual([toCarol]);
   });
 
-  it("is dropped when Carol says meanwhile that she has it", () => {
-    const { feed, receive } = fromBob();
-    feed(applied());
-
-    receive(toCarol, { type: "progress", taken: 0, frontier: holds({ [bob]: 3 }) });
-
-    expect(feed({ type: "elapsed", timer: "relay" })).toEqual([]);
-  });
-
-  it("does not happen for the middle of a log", () => {
+  it("sends an own write at once to a peer that is known to hold everything else", () => {
     const { feed } = fromBob();
-
-    const effects = feed(applied(false));
-
-    expect(ofType(effects, "set-timer").map(({ timer }) => timer)).not.toContain("relay");
-    expect(feed({ type: "elapsed", timer: "relay" })).toEqual([]);
-  });
-
-  it("offers an own write at once, and with it what waited", () => {
-    const { feed } = fromBob();
-    feed(applied());
 
     const effects = feed({ type: "committed" });
 
     expect(ofType(effects, "read-changes").map(({ link }) => link)).toEqual([toBob, toCarol]);
+    expect(ofType(effects, "read-frontier")).toEqual([]);
+  });
+
+  it("only tells of an own write to a peer that most likely has other rows on their way", () => {
+    const { feed } = fromBob();
+    feed({
+      type: "applied",
+      link: toCarol,
+      frontier: holds({ [carol]: 2, [bob]: 3 }),
+      grew: true,
+      position: 0,
+      complete: true,
+    });
+    feed({
+      type: "received",
+      link: toCarol,
+      message: { type: "progress", taken: 0, frontier: holds({ [carol]: 2, [bob]: 3 }) },
+    });
+
+    const effects = feed({ type: "committed" });
+    const told = feed({ type: "frontier-read", frontier: holds({ [alice]: 7, [bob]: 3, [carol]: 2 }) });
+
+    expect(ofType(effects, "read-changes").map(({ link }) => link)).toEqual([toCarol]);
+    expect(ofType(effects, "read-frontier")).toHaveLength(1);
+    expect(ofType(told, "send")).toContainEqual({
+      type: "send",
+      link: toBob,
+      message: { type: "progress", taken: 0, frontier: holds({ [alice]: 7, [bob]: 3, [carol]: 2 }) },
+    });
+  });
+
+  it("tells nobody of the middle of a log", () => {
+    const { feed } = fromBob();
+
+    feed(applied(false));
+
+    expect(messages(feed({ type: "elapsed", timer: "progress" }))).toEqual([]);
+    expect(feed({ type: "elapsed", timer: "relay" })).toEqual([]);
   });
 
   it("offers the rows of a stretch whose link was lost, although no frontier speaks of them", () => {
@@ -379,6 +406,131 @@ describe("relay (invariant 5)", () => {
     const { feed } = fromBob();
 
     expect(feed({ type: "lost", link: toBob })).toEqual([]);
+  });
+});
+
+describe("asking (invariant 8)", () => {
+  const dave = "da".repeat(16) as SiteId;
+  const toDave = 3 as LinkId;
+  /** Alice with links to Bob, Carol and Dave, who hold nothing. */
+  const inTheMiddle = (): ReturnType<typeof createAlice> => {
+    const core = createAlice();
+    core.link(toBob, bob);
+    core.link(toCarol, carol);
+    core.link(toDave, dave);
+    return core;
+  };
+  const eve = "ee".repeat(16) as SiteId;
+  const told = (site: SiteId, version: number): Message => ({
+    type: "progress",
+    taken: 0,
+    frontier: holds({ [site]: version }),
+  });
+  const wants = (effects: readonly Effect[]): readonly LinkId[] =>
+    ofType(effects, "send")
+      .filter(({ message }) => message.type === "want")
+      .map(({ link }) => link);
+  const holdsNow = (site: SiteId, version: number): Input => ({
+    type: "applied",
+    link: toBob,
+    frontier: holds({ [site]: version }),
+    grew: true,
+    position: 0,
+    complete: true,
+  });
+
+  it("asks the first that tells, and nobody else meanwhile", () => {
+    const { receive } = inTheMiddle();
+
+    expect(wants(receive(toBob, told(eve, 4)))).toEqual([toBob]);
+    expect(wants(receive(toCarol, told(eve, 4)))).toEqual([]);
+    expect(wants(receive(toDave, told(eve, 5)))).toEqual([]);
+  });
+
+  it("asks on for the rest when the answer is there", () => {
+    const { receive, feed } = inTheMiddle();
+    receive(toBob, told(eve, 4));
+    receive(toDave, told(eve, 5));
+
+    expect(wants(feed(holdsNow(eve, 4)))).toEqual([toDave]);
+  });
+
+  it("asks on greeting a peer that holds more", () => {
+    const { open, receive } = createAlice();
+    open(toBob, bob);
+
+    expect(wants(receive(toBob, { type: "hello", frontier: holds({ [bob]: 9 }) }))).toEqual([toBob]);
+  });
+
+  it("does not ask for what is being stored", () => {
+    const { receive } = inTheMiddle();
+    receive(toBob, {
+      type: "changes",
+      to: 4,
+      complete: true,
+      frontier: holds({ [eve]: 4 }),
+      groups: [group(eve, 4)],
+    });
+
+    expect(wants(receive(toCarol, told(eve, 4)))).toEqual([]);
+  });
+
+  it("gives a linked author one to two delays to send by itself, then asks whoever has it", () => {
+    const { receive, feed } = inTheMiddle();
+
+    const atOnce = receive(toCarol, told(bob, 3));
+    const once = feed({ type: "elapsed", timer: "relay" });
+    const twice = feed({ type: "elapsed", timer: "relay" });
+
+    expect(wants(atOnce)).toEqual([]);
+    expect(atOnce).toContainEqual({ type: "set-timer", timer: "relay", afterMs: defaultDelays.relayDelayMs });
+    expect(wants(once)).toEqual([]);
+    expect(once).toContainEqual({ type: "set-timer", timer: "relay", afterMs: defaultDelays.relayDelayMs });
+    expect(wants(twice)).toEqual([toCarol]);
+  });
+
+  it("asks the author at once when it only told", () => {
+    expect(wants(inTheMiddle().receive(toBob, told(bob, 3)))).toEqual([toBob]);
+  });
+
+  it("passes over a peer that was asked and says nothing, and asks it again last", () => {
+    const { receive, feed } = inTheMiddle();
+    receive(toBob, told(eve, 4));
+    receive(toCarol, told(eve, 4));
+
+    const patient = feed({ type: "elapsed", timer: "patience" });
+    const second = feed({ type: "elapsed", timer: "patience" });
+    feed({ type: "elapsed", timer: "patience" });
+    const third = feed({ type: "elapsed", timer: "patience" });
+
+    expect(wants(patient)).toEqual([]);
+    expect([wants(second), wants(third)]).toEqual([[toCarol], [toBob]]);
+  });
+
+  it("waits on for a peer that is sending a long log", () => {
+    const { receive, feed } = inTheMiddle();
+    receive(toBob, told(eve, 4));
+    receive(toCarol, told(eve, 4));
+    const part: Message = { type: "changes", to: 1, complete: false, frontier: holds(), groups: [group(eve, 1)] };
+
+    const asked = [1, 2, 3].map(() => {
+      receive(toBob, part);
+      return wants(feed({ type: "elapsed", timer: "patience" }));
+    });
+
+    expect(asked).toEqual([[], [], []]);
+  });
+
+  it("asks another when the link of the one that was asked is lost", () => {
+    const { receive, feed } = inTheMiddle();
+    receive(toBob, told(eve, 4));
+    receive(toCarol, told(eve, 4));
+
+    expect(wants(feed({ type: "lost", link: toBob }))).toEqual([toCarol]);
+  });
+
+  it("never asks for its own writes of which others know more", () => {
+    expect(wants(inTheMiddle().receive(toBob, told(alice, 4)))).toEqual([]);
   });
 });
 

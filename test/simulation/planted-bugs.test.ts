@@ -24,7 +24,7 @@ const bugs: Readonly<Record<string, StepFunction>> = {
     ),
   "relays to nobody": (state, input) =>
     mapEffects(coreStep(state, input), (effect) =>
-      effect.type === "set-timer" && effect.timer === "relay" ? [] : [effect],
+      effect.type === "send" && effect.message.type === "progress" ? [] : [effect],
     ),
   "offers own writes only when a link opens": (state, input) =>
     input.type === "committed" ? { state, effects: [] } : coreStep(state, input),

@@ -195,6 +195,9 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
           };
         });
         return;
+      case "read-frontier":
+        replica.work.push(async () => ({ type: "frontier-read", frontier: await log.frontier() }));
+        return;
       case "read-digest":
         replica.work.push(async () => ({ type: "digested", ...(await log.digest()) }));
         return;
