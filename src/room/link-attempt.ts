@@ -13,7 +13,7 @@ import { authenticate } from "../security/handshake.ts";
 import type { RoomKeys } from "../security/room-keys.ts";
 import type { ConnectionId } from "../security/sealed-envelope.ts";
 import { createLink } from "../transport/channel-link.ts";
-import type { Link } from "../transport/link.ts";
+import type { PeerLink } from "../transport/link.ts";
 
 /** Why there is no link. `unreachable` is the everyday case: no path in time, or the peer went away. */
 export type AttemptFailure =
@@ -23,7 +23,7 @@ export interface LinkAttempt {
   readonly conn: ConnectionId;
   readonly role: "initiator" | "responder";
   signal(description: string): void;
-  readonly outcome: Promise<Result<Link, AttemptFailure>>;
+  readonly outcome: Promise<Result<PeerLink, AttemptFailure>>;
   /** Gives up; the outcome is `unreachable`. Harmless once there is a link. */
   abandon(): void;
 }
@@ -54,7 +54,7 @@ export const startLinkAttempt = (options: LinkAttemptOptions): LinkAttempt => {
   });
   let linked = false;
 
-  const link = async (): Promise<Result<Link, AttemptFailure>> => {
+  const link = async (): Promise<Result<PeerLink, AttemptFailure>> => {
     const channel = await channelAttempt.opened;
     const authenticated = await authenticate({ channel, keys, role, self, clock, random, logger, protocolVersion });
     if (!authenticated.ok) {
@@ -71,7 +71,7 @@ export const startLinkAttempt = (options: LinkAttemptOptions): LinkAttempt => {
     return ok(createLink(trusted, { id: options.linkId, peer: { siteId, epoch }, clock, logger }));
   };
 
-  const outcome = link().catch((thrown: unknown): Result<Link, AttemptFailure> => {
+  const outcome = link().catch((thrown: unknown): Result<PeerLink, AttemptFailure> => {
     const error = toLedgerError(thrown);
     if (error.code === "LEDGER_INTERNAL") return err({ reason: "unreachable" });
     return err({ reason: "unavailable", error });

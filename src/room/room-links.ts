@@ -12,7 +12,7 @@ import type { Network } from "../network.ts";
 import type { RoomKeys } from "../security/room-keys.ts";
 import { createConnectionId, type ConnectionId } from "../security/sealed-envelope.ts";
 import { defaultRetryPolicy, reconnectDelayMs } from "../signaling/retry-policy.ts";
-import type { Link } from "../transport/link.ts";
+import type { PeerLink } from "../transport/link.ts";
 import { startLinkAttempt, type AttemptFailure, type LinkAttempt } from "./link-attempt.ts";
 import { nearestInRing } from "./neighbours.ts";
 import type { RoomMail } from "./room-mail.ts";
@@ -36,7 +36,7 @@ export interface LinkOptions {
   readonly maxLinks: number;
   readonly linkTimeoutMs: number;
   readonly nextLinkId: () => LinkId;
-  readonly onLink: (link: Link) => void;
+  readonly onLink: (link: PeerLink) => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -139,7 +139,7 @@ export const createRoomLinks = (options: RoomLinksOptions): RoomLinks => {
     });
   };
 
-  const linked = (peer: Peer, link: Link): void => {
+  const linked = (peer: Peer, link: PeerLink): void => {
     if (peers.get(peer.siteId) !== peer || closed) return link.close("SUPERSEDED");
     const previous = peer.link;
     peer.link = link;
@@ -175,7 +175,7 @@ export const createRoomLinks = (options: RoomLinksOptions): RoomLinks => {
     peer.cancelRetry = clock.setTimer(delayMs, () => tryToLink(peer));
   };
 
-  const linkClosed = (peer: Peer, link: Link, reason: string): void => {
+  const linkClosed = (peer: Peer, link: PeerLink, reason: string): void => {
     if (peer.link !== link) return;
     logger.info("link closed", { peer: peer.siteId, reason });
     peer.link = undefined;

@@ -1,7 +1,7 @@
 /** What a room knows of one peer. */
 
 import type { Epoch, MemberId, SiteId } from "../common/ids.ts";
-import type { Link } from "../transport/link.ts";
+import type { PeerLink } from "../transport/link.ts";
 import type { LinkAttempt } from "./link-attempt.ts";
 
 export interface Peer {
@@ -9,7 +9,7 @@ export interface Peer {
   epoch: Epoch;
   /** Undefined while the peer is linked but has left the meeting point. */
   member: MemberId | undefined;
-  link: Link | undefined;
+  link: PeerLink | undefined;
   attempt: LinkAttempt | undefined;
   /** Attempts and links that failed since the last link that held. */
   failures: number;

@@ -1,6 +1,6 @@
 /**
  * A {@link Link} over any {@link Channel} that has passed the security handshake. The bytes are described in
- * link-messages.ts, flow control in frame-outbox.ts and frame-inbox.ts; here they meet the channel, pings and closing.
+ * link-messages.ts, flow control in frame-outbox.ts, frame-inbox.ts and note-lane.ts; here they meet the channel, pings and closing.
  *
  * It never closes a link because of time: timers of a hidden tab come late, and whether a silent peer is given up is
  * for the caller of `probe` to decide.
@@ -16,9 +16,10 @@ import { createFrameInbox } from "./frame-inbox.ts";
 import { createFrameOutbox } from "./frame-outbox.ts";
 import { createHoldingEmitter } from "./holding-emitter.ts";
 import { defaultLinkLimits } from "./link.ts";
-import type { Link, LinkEvents, LinkLimits, LinkPeer } from "./link.ts";
+import type { LinkEvents, LinkLimits, LinkPeer, PeerLink } from "./link.ts";
 import { decodeLinkMessage, encodeCloseMessage, encodeNumberMessage, leastFragmentBytes } from "./link-messages.ts";
 import type { LinkFault } from "./link-messages.ts";
+import { createNoteLane } from "./note-lane.ts";
 
 export interface LinkOptions {
   readonly id: LinkId;
@@ -43,7 +44,7 @@ const overdueMs = 1_000;
  * The link takes the channel over: closing either closes both.
  * @throws RangeError when the limits contradict each other
  */
-export const createLink = (channel: Channel, options: LinkOptions): Link => {
+export const createLink = (channel: Channel, options: LinkOptions): PeerLink => {
   const { id, peer, clock, logger = createSilentLogger(), limits = defaultLinkLimits, early = [] } = options;
   checkLimits(limits, channel.maxMessageBytes);
 
@@ -63,6 +64,10 @@ export const createLink = (channel: Channel, options: LinkOptions): Link => {
     onConsumed: (total) => {
       if (!closed) channel.send(encodeNumberMessage("consumed", total));
     },
+  });
+
+  const notes = createNoteLane((message) => {
+    if (!closed) channel.send(message);
   });
 
   const finish = (reason: string): void => {
@@ -123,6 +128,10 @@ export const createLink = (channel: Channel, options: LinkOptions): Link => {
       case "pong":
         measure(decoded.value.number);
         return undefined;
+      case "note":
+        return notes.receive(decoded.value.bytes);
+      case "noted":
+        return notes.noted(decoded.value.number);
       case "close":
         finish(decoded.value.reason);
         return undefined;
@@ -179,6 +188,7 @@ export const createLink = (channel: Channel, options: LinkOptions): Link => {
     probe,
     on: events.on,
     close,
+    notes: notes.lane,
     get pendingBytes() {
       return outbox.pendingBytes;
     },

@@ -13,9 +13,12 @@
  * | 5    | ping      | a number to be sent back                                                     |
  * | 6    | pong      | the number of the ping it answers                                            |
  * | 7    | close     | a reason: UTF-8, 1 to 256 bytes, no control characters; nothing follows      |
+ * | 8    | note      | a whole note, 1 byte or more; see note-lane.ts                               |
+ * | 9    | noted     | bytes of notes consumed since the link opened, modulo 2^32                   |
  *
- * Types 1 to 3 keep their order among each other and are never interleaved with another frame's; 4 to 6 may come
- * between any two messages. What counts against the window is in {@link windowCost}; 4 to 7 are free.
+ * Types 1 to 3 keep their order among each other and are never interleaved with another frame's; 4 to 6, 8 and 9 may
+ * come between any two messages. What counts against the window is in {@link windowCost}; 4 to 7 and 9 are free, and
+ * notes have a window of their own.
  */
 
 import { err, ok } from "../common/result.ts";
@@ -31,14 +34,25 @@ export type LinkFault =
   | "LINK_CONSUMED_TOO_MUCH";
 
 export type FrameMessageType = "frame" | "fragment" | "last";
-export type NumberMessageType = "consumed" | "ping" | "pong";
+export type NumberMessageType = "consumed" | "ping" | "pong" | "noted";
 
 export type LinkMessage =
   | { readonly type: FrameMessageType; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly type: NumberMessageType; readonly number: number }
+  | { readonly type: "note"; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly type: "close"; readonly reason: string };
 
-const typeBytes = { frame: 1, fragment: 2, last: 3, consumed: 4, ping: 5, pong: 6, close: 7 } as const;
+const typeBytes = {
+  frame: 1,
+  fragment: 2,
+  last: 3,
+  consumed: 4,
+  ping: 5,
+  pong: 6,
+  close: 7,
+  note: 8,
+  noted: 9,
+} as const;
 const numberMessageBytes = 5;
 const maxReasonBytes = 256;
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
@@ -57,7 +71,7 @@ export const windowCost = (type: FrameMessageType, bodyBytes: number): number =>
 /** Smallest `fragmentBytes` with which fragments count exactly their length. */
 export const leastFragmentBytes = leastCost + 1;
 
-export const encodeFrameMessage = (type: FrameMessageType, body: Uint8Array): Uint8Array<ArrayBuffer> => {
+export const encodeFrameMessage = (type: FrameMessageType | "note", body: Uint8Array): Uint8Array<ArrayBuffer> => {
   const message = new Uint8Array(1 + body.length);
   message[0] = typeBytes[type];
   message.set(body, 1);
@@ -100,6 +114,10 @@ export const decodeLinkMessage = (message: Uint8Array<ArrayBuffer>): Result<Link
       return decodeNumber("pong", message);
     case typeBytes.close:
       return decodeClose(message);
+    case typeBytes.note:
+      return message.length > 1 ? ok({ type: "note", bytes: message.subarray(1) }) : err("LINK_MALFORMED");
+    case typeBytes.noted:
+      return decodeNumber("noted", message);
     default:
       return err("LINK_UNKNOWN_TYPE");
   }

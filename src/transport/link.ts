@@ -44,6 +44,36 @@ export interface Link {
   close(reason: string): void;
 }
 
+/**
+ * The second lane of a link, for small messages that must not wait behind frames: each overtakes whatever frames are
+ * queued, and has a window of its own. Reliable and in order, as frames are.
+ */
+export interface NoteLane {
+  /**
+   * Sends one note. False when there is no room for it: nothing was sent, and `onRoom` tells when to try again.
+   * @throws RangeError when the note is empty or larger than `maxNoteBytes`
+   */
+  send(note: Uint8Array): boolean;
+  /**
+   * Notes wait for the first listener, of which there is only one. Call `consumed` once a note has been dealt with: how
+   * soon decides how many notes the peer can send.
+   */
+  onNote(listener: (note: Uint8Array<ArrayBuffer>, consumed: () => void) => void): void;
+  /** There is room again after a `send` that was refused. One listener only. */
+  onRoom(listener: () => void): void;
+}
+
+/** A link as the room has it, before its frames are handed to whoever reads them. */
+export interface PeerLink extends Link {
+  readonly notes: NoteLane;
+}
+
+/** Of notes sent and not yet consumed. */
+export const noteWindowBytes = 64 * 1024;
+
+/** Of a note. */
+export const maxNoteBytes = 9 * 1024;
+
 export interface LinkLimits {
   /** Bytes of one fragment including its header. */
   readonly fragmentBytes: number;

@@ -3,8 +3,8 @@
  * Vitest over memory and on a page over WebRTC.
  */
 
-import { defaultLinkLimits } from "../../src/transport/link.ts";
-import type { Link } from "../../src/transport/link.ts";
+import { defaultLinkLimits, maxNoteBytes, noteWindowBytes } from "../../src/transport/link.ts";
+import type { PeerLink } from "../../src/transport/link.ts";
 import type { Channel } from "../../src/transport/channel.ts";
 import {
   closeReasonOf,
@@ -19,9 +19,9 @@ import { linkFaultCases } from "./link-fault-cases.ts";
 
 export interface LinkHarness {
   /** Two links that face each other, with the default limits. */
-  readonly connect: () => Promise<{ readonly alice: Link; readonly bob: Link }>;
+  readonly connect: () => Promise<{ readonly alice: PeerLink; readonly bob: PeerLink }>;
   /** Alice's link, and the channel at the other end of hers, which Bob's link is not built on. */
-  readonly connectBare: () => Promise<{ readonly alice: Link; readonly bob: Channel }>;
+  readonly connectBare: () => Promise<{ readonly alice: PeerLink; readonly bob: Channel }>;
   /** Lets time pass for the clock that the links were given. */
   readonly elapse: (ms: number) => Promise<void>;
 }
@@ -60,6 +60,85 @@ export const linkCases: readonly LinkCase[] = [
       sizes.toReversed().forEach((size, index) => {
         expectFrame(atAlice.frames[index], frameOf(size, size + 1), `to Alice, ${size} bytes`);
       });
+    },
+  },
+  {
+    name: "lets a note of any size overtake frames that wait for room",
+    run: async ({ connect }) => {
+      const { alice, bob } = await connect();
+      const arrived: string[] = [];
+      const both = new Promise<void>((resolve) => {
+        bob.notes.onNote((note, consumed) => {
+          consumed();
+          arrived.push(`note ${note.length}`);
+          if (arrived.includes(`note ${maxNoteBytes}`)) resolve();
+        });
+      });
+      // Frames that nobody consumes: those beyond the window stay where they are.
+      bob.on("frame", () => arrived.push("frame"));
+
+      for (let count = 0; count < 20; count += 1) alice.send(frameOf(windowBytes / 8));
+      const went = [alice.notes.send(frameOf(1)), alice.notes.send(frameOf(maxNoteBytes))];
+      await both;
+
+      expectEqual(went.join(), "true,true", "both notes went");
+      expectEqual(arrived.filter((what) => what === "frame").length <= 8, true, "frames wait for room");
+      expectEqual(alice.pendingBytes >= 12 * (windowBytes / 8), true, "frames are still queued");
+    },
+  },
+  {
+    name: "takes notes until their window is full, and again when some were consumed",
+    run: async ({ connect }) => {
+      const { alice, bob } = await connect();
+      const note = frameOf(4_096);
+      const fits = noteWindowBytes / note.length;
+      const releases: (() => void)[] = [];
+      const room = new Promise<void>((resolve) => alice.notes.onRoom(resolve));
+      let sent = 0;
+      while (alice.notes.send(note)) sent += 1;
+
+      const all = new Promise<void>((resolve) => {
+        bob.notes.onNote((_, consumed) => {
+          releases.push(consumed);
+          if (releases.length === fits) resolve();
+        });
+      });
+      await all;
+      for (const release of releases) release();
+      await room;
+
+      expectEqual(sent, fits, "notes that fit the window");
+      expectEqual(alice.notes.send(note), true, "there is room again");
+    },
+  },
+  {
+    name: "keeps notes that came before anyone listened, in order",
+    run: async ({ connect }) => {
+      const { alice, bob } = await connect();
+      const atBob = collectFrames(bob);
+      for (const size of [3, 1, 2]) alice.notes.send(frameOf(size));
+      alice.send(frameOf(9));
+      await atBob.until(1);
+
+      const sizes: number[] = [];
+      bob.notes.onNote((note) => sizes.push(note.length));
+
+      expectEqual(sizes.join(), "3,1,2", "sizes");
+    },
+  },
+  {
+    name: "refuses an empty note and one that is too long",
+    run: async ({ connect }) => {
+      const { alice } = await connect();
+      const refused = [0, maxNoteBytes + 1].map((size) => {
+        try {
+          return alice.notes.send(frameOf(size));
+        } catch (error) {
+          return error instanceof RangeError;
+        }
+      });
+
+      expectEqual(refused.join(), "true,true", "throws a RangeError");
     },
   },
   {

@@ -1,6 +1,6 @@
 /** What a link must do when its peer breaks the format: close with the code, tell the peer, and never throw. */
 
-import { defaultLinkLimits } from "../../src/transport/link.ts";
+import { defaultLinkLimits, maxNoteBytes, noteWindowBytes } from "../../src/transport/link.ts";
 import { closeReasonOf, collectFrames, collectMessages, expectEqual } from "./frame-collector.ts";
 import type { LinkCase } from "./link-cases.ts";
 
@@ -20,7 +20,7 @@ const faults: readonly {
   readonly code: string;
   readonly messages: Uint8Array<ArrayBuffer>[];
 }[] = [
-  { what: "a type it does not know", code: "LINK_UNKNOWN_TYPE", messages: [Uint8Array.of(8, 1, 2)] },
+  { what: "a type it does not know", code: "LINK_UNKNOWN_TYPE", messages: [Uint8Array.of(10, 1, 2)] },
   { what: "type 0", code: "LINK_UNKNOWN_TYPE", messages: [Uint8Array.of(0)] },
   { what: "a fragment without bytes", code: "LINK_MALFORMED", messages: [message(2, 0)] },
   { what: "a last fragment without bytes", code: "LINK_MALFORMED", messages: [message(2, 100), message(3, 0)] },
@@ -52,6 +52,15 @@ const faults: readonly {
     code: "LINK_WINDOW_OVERRUN",
     messages: times(windowBytes / 64 + 1, () => message(1, 0)),
   },
+  { what: "a note without bytes", code: "LINK_MALFORMED", messages: [Uint8Array.of(8)] },
+  { what: "a note that is too long", code: "LINK_WINDOW_OVERRUN", messages: [message(8, maxNoteBytes + 1)] },
+  {
+    what: "more notes than their window holds",
+    code: "LINK_WINDOW_OVERRUN",
+    messages: times(Math.floor(noteWindowBytes / maxNoteBytes) + 1, () => message(8, maxNoteBytes)),
+  },
+  { what: "a report of notes cut short", code: "LINK_MALFORMED", messages: [Uint8Array.of(9, 0)] },
+  { what: "a report of notes never sent", code: "LINK_CONSUMED_TOO_MUCH", messages: [Uint8Array.of(9, 0, 0, 0, 1)] },
   { what: "a report of bytes never sent", code: "LINK_CONSUMED_TOO_MUCH", messages: [Uint8Array.of(4, 0, 0, 0, 1)] },
   {
     what: "a report that goes back",

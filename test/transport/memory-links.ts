@@ -5,7 +5,7 @@ import type { Epoch, LinkId, SiteId } from "../../src/common/ids.ts";
 import { createLink } from "../../src/transport/channel-link.ts";
 import type { LinkOptions } from "../../src/transport/channel-link.ts";
 import type { Channel } from "../../src/transport/channel.ts";
-import type { Link, LinkPeer } from "../../src/transport/link.ts";
+import type { PeerLink, LinkPeer } from "../../src/transport/link.ts";
 import { createMemoryNetwork } from "../../src/transport/memory-network.ts";
 import type { MemoryNetworkOptions } from "../../src/transport/memory-network.ts";
 import type { LinkHarness } from "./link-cases.ts";
@@ -15,7 +15,7 @@ const peerOf = (digit: string): LinkPeer => ({
   epoch: digit.repeat(32) as Epoch,
 });
 
-export const linkOf = (channel: Channel, clock: Clock, options: Partial<LinkOptions> = {}): Link =>
+export const linkOf = (channel: Channel, clock: Clock, options: Partial<LinkOptions> = {}): PeerLink =>
   createLink(channel, { id: 1 as LinkId, peer: peerOf("b"), clock, ...options });
 
 export interface MemoryHarnessOptions {

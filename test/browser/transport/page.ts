@@ -7,7 +7,7 @@ import { createSystemClock } from "../../../src/common/system-clock.ts";
 import type { Epoch, LinkId, SiteId } from "../../../src/common/ids.ts";
 import type { Channel } from "../../../src/transport/channel.ts";
 import { createLink } from "../../../src/transport/channel-link.ts";
-import type { Link } from "../../../src/transport/link.ts";
+import type { PeerLink } from "../../../src/transport/link.ts";
 import { openWebRtcChannel } from "../../../src/transport/webrtc-channel.ts";
 import type { WebRtcOpening } from "../../../src/transport/webrtc-channel.ts";
 import { expectFrame, frameOf } from "../../transport/frame-collector.ts";
@@ -40,7 +40,7 @@ declare global {
 
 const clock = createSystemClock();
 const peer = { siteId: "b".repeat(32) as SiteId, epoch: "b".repeat(32) as Epoch };
-const linkOver = (channel: Channel): Link => createLink(channel, { id: 1 as LinkId, peer, clock });
+const linkOver = (channel: Channel): PeerLink => createLink(channel, { id: 1 as LinkId, peer, clock });
 
 const connections: RTCPeerConnection[] = [];
 /** The page's own, watched, so that the test can see how it was configured. */
@@ -99,10 +99,10 @@ const runLinkCase = async (name: string): Promise<void> => {
 };
 
 let end: WebRtcOpening | undefined;
-let link: Link | undefined;
+let link: PeerLink | undefined;
 let closed: Promise<string> | undefined;
 
-const linkOfEnd = (): Link => {
+const linkOfEnd = (): PeerLink => {
   if (link === undefined) throw new Error("openEnd first");
   return link;
 };
