@@ -4,6 +4,7 @@ import type { LedgerError } from "./common/errors.ts";
 import type { SiteId } from "./common/ids.ts";
 import type { RowMode, StorageKind } from "./database/database.ts";
 import type { SqlParams, SqlValue } from "./database/value.ts";
+import type { PresencePeer } from "./presence.ts";
 import type { Route } from "./transport/channel.ts";
 
 /** A row keyed by column name. Of several columns with one name the last is kept. */
@@ -53,6 +54,8 @@ export interface LedgerEvents {
   reconnected: readonly [];
   /** Rows of some tables changed, here or elsewhere. */
   change: readonly [change: ChangeEvent];
+  /** `presence.peers` has changed. */
+  presence: readonly [peers: readonly PresencePeer[]];
   /** `status()` would answer differently from before. */
   status: readonly [status: LedgerStatus];
   /** Something went wrong that no promise reports. */

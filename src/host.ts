@@ -7,18 +7,21 @@ import type { LedgerEvents, LedgerStatus } from "./api.ts";
 import type { Unsubscribe } from "./common/emitter.ts";
 import type { SiteId } from "./common/ids.ts";
 import type { StorageKind } from "./database/database.ts";
+import type { EphemeralNews, EphemeralRequest } from "./ephemeral/ephemeral-request.ts";
 import type { RowChange } from "./database/row-change.ts";
 import type { AnswerTo, ReplicaCall } from "./replica-call.ts";
 
 /** A public event and its arguments, as one value that can be posted. `error` carries a LedgerError. */
 type PublicEvent = {
   [K in keyof LedgerEvents]: { readonly name: K; readonly args: LedgerEvents[K] };
-}[Exclude<keyof LedgerEvents, "status">];
+}[Exclude<keyof LedgerEvents, "status" | "presence">];
 
 export type HostEvent =
   | PublicEvent
   /** Rows of watched tables changed; told before the `change` of the same commit. */
-  | { readonly name: "rows"; readonly args: readonly [changes: readonly RowChange[]] };
+  | { readonly name: "rows"; readonly args: readonly [changes: readonly RowChange[]] }
+  /** For the tab's presence, which makes public events of it. */
+  | { readonly name: "ephemeral"; readonly args: readonly [news: EphemeralNews] };
 
 /** Everything that the synchronous getters answer from. */
 export interface HostSnapshot extends Omit<LedgerStatus, "state"> {
@@ -39,6 +42,8 @@ export interface Host {
   disconnect(): Promise<void>;
   /** Leaves the room of `token` if it is in it, and removes its keys from this browser. */
   forgetRoom(token: string): Promise<void>;
+  /** Resolves once the request has reached the page that owns the links; what it leads to comes as events. */
+  ephemeral(request: EphemeralRequest): Promise<void>;
   /** Public events in order, each once; `snapshot` is up to date when the listener is called. */
   onEvent(listener: (event: HostEvent) => void): Unsubscribe;
   /** Another opening of the database answers from now on: what calls had set up in the one before is gone. */

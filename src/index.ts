@@ -21,6 +21,7 @@ export { uuidv7 } from "./common/uuidv7.ts";
 export type { MissedReason, RowChange } from "./database/row-change.ts";
 export type { StorageKind } from "./database/database.ts";
 export type { SqlParam, SqlParams, SqlValue } from "./database/value.ts";
+export type { BroadcastListener, BroadcastSender, Presence, PresencePeer } from "./presence.ts";
 export { Ledger } from "./ledger.ts";
 export type { LedgerOptions } from "./options.ts";
 export type { Receipt } from "./replication-waits.ts";

@@ -7,6 +7,7 @@ import { LedgerError, toLedgerError } from "./common/errors.ts";
 import type { LinkId } from "./common/ids.ts";
 import type { Logger } from "./common/logger.ts";
 import type { Random } from "./common/random.ts";
+import { createEphemeralHub } from "./ephemeral/hub.ts";
 import type { Host, HostEvent, HostSnapshot } from "./host.ts";
 import type { Network } from "./network.ts";
 import type { ResolvedOptions } from "./options.ts";
@@ -104,6 +105,17 @@ export const createLeaderHost = ({
   replica.on("progress", refresh);
   replica.on("error", (error) => tell({ name: "error", args: [error] }));
 
+  const hub = createEphemeralHub({
+    siteId: () => replica.siteId,
+    clock,
+    logger,
+    tell: (news) => tell({ name: "ephemeral", args: [news] }),
+    onFault: (peer, rule) => {
+      const message = `peer ${peer} broke the protocol: NOTE_MALFORMED ${rule}`;
+      tell({ name: "error", args: [new LedgerError("LEDGER_PEER_FAULT", message)] });
+    },
+  });
+
   const closedError = (): LedgerError =>
     new LedgerError(
       "LEDGER_DISCONNECTED",
@@ -162,7 +174,10 @@ export const createLeaderHost = ({
       random,
       logger,
       nextLinkId: () => nextLinkId++ as LinkId,
-      onLink: (link) => replica.attach(link),
+      onLink: (link) => {
+        replica.attach(link);
+        hub.attach(link);
+      },
     });
     own.room = room;
     watch(room, own);
@@ -211,12 +226,14 @@ export const createLeaderHost = ({
         "the room was left, but its keys may still be in this browser; call forgetRoom() again, or clear the site's data",
       );
     },
+    ephemeral: async (request) => hub.serve(request),
     onEvent: (listener) => emitter.on("event", listener),
     onReopened: () => () => {}, // The replica is one for as long as this host lives.
     onSnapshot: (listener) => emitter.on("snapshot", listener),
     close: () => {
       closing ??= (async () => {
         leave();
+        hub.close();
         await replica.close();
       })();
       return closing;

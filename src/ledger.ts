@@ -17,6 +17,7 @@ import { LedgerError, toLedgerError } from "./common/errors.ts";
 import { bytesToHex, type SiteId } from "./common/ids.ts";
 import { createSilentLogger } from "./common/logger.ts";
 import { createSystemRandom } from "./common/random.ts";
+import { createSystemClock } from "./common/system-clock.ts";
 import type { SqlParams, SqlValue } from "./database/value.ts";
 import type { Host } from "./host.ts";
 import { takeTokenFromUrl, tokenToInviteUrl } from "./invitation.ts";
@@ -32,6 +33,7 @@ import type { Receipt } from "./replication-waits.ts";
 import { waitFor } from "./wait-for.ts";
 import type { RowChange } from "./database/row-change.ts";
 import { createRowWatches, type RowWatches, type WatchOptions } from "./row-watches.ts";
+import { createPresenceClient, type BroadcastListener, type Presence, type PresenceClient } from "./presence.ts";
 import { createToken } from "./security/token.ts";
 import {
   createTransactions,
@@ -60,6 +62,7 @@ export class Ledger {
   readonly #emitter;
   readonly #transactions: Transactions;
   readonly #rowWatches: RowWatches;
+  readonly #presence: PresenceClient;
   #state: State = { name: "new" };
 
   /** Opens nothing yet. @throws LedgerError LEDGER_OPTION_INVALID */
@@ -83,6 +86,13 @@ export class Ledger {
       call: (call) => this.#host("watch").call(call),
       version: () => this.status().version,
       listenerThrew: (error) => listenerThrew(error, "watch"),
+    });
+    this.#presence = createPresenceClient({
+      clock: createSystemClock(),
+      random: createSystemRandom(),
+      checkOpen: (call) => void this.#host(call),
+      onChange: (peers) => this.#emitter.emit("presence", peers),
+      onListenerError: (error) => listenerThrew(error, "broadcast"),
     });
   }
 
@@ -277,6 +287,29 @@ export class Ledger {
     return tokenToInviteUrl(checkToken(this.#roomToken(), "inviteUrl"), base);
   }
 
+  /** Who else is in the room, and what they show of themselves. Never stored. */
+  get presence(): Presence {
+    return this.#presence.presence;
+  }
+
+  /**
+   * Sends a message to every other tab in the room that is there right now. Resolves once it is on its way: best effort,
+   * each tab gets it once or not at all, and nobody stores it.
+   * @param payload - a value that JSON can carry, or a Uint8Array; of 8,192 bytes at most
+   * @throws LedgerError LEDGER_MESSAGE_INVALID, LEDGER_RATE_LIMITED, LEDGER_NOT_INITIALIZED, LEDGER_CLOSED
+   */
+  broadcast(topic: string, payload: unknown): Promise<void> {
+    return this.#presence.broadcast(topic, payload);
+  }
+
+  /**
+   * Calls `listener` at every broadcast of others on `topic`, until the answer is called.
+   * @throws LedgerError LEDGER_MESSAGE_INVALID when the topic is not one
+   */
+  onBroadcast(topic: string, listener: BroadcastListener): Unsubscribe {
+    return this.#presence.onBroadcast(topic, listener);
+  }
+
   /** Leaves the room and closes the database. Idempotent, never rejects. */
   close(): Promise<void> {
     const state = this.#state;
@@ -288,6 +321,7 @@ export class Ledger {
       await host?.close();
     })();
     this.#state = { name: "closed", host, closing };
+    this.#presence.stop();
     this.#tellStatus();
     return closing;
   }
@@ -349,11 +383,14 @@ export class Ledger {
       }
       host.onSnapshot(() => this.#tellStatus());
       host.onReopened(() => this.#rowWatches.renew());
+      host.onReopened(() => this.#presence.start(host.ephemeral));
       host.onEvent((event) => {
         if (event.name === "rows") return this.#rowWatches.deliver(...event.args);
+        if (event.name === "ephemeral") return this.#presence.heard(event.args[0]);
         this.#emitter.emit(event.name, ...(event.args as never));
       });
       this.#state = { name: "open", host, opening: Promise.resolve() };
+      this.#presence.start(host.ephemeral);
       this.#tellStatus();
       if (
         host.snapshot.storage === "memory" &&

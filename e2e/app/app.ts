@@ -49,6 +49,7 @@ const eventNames = [
   "reconnecting",
   "reconnected",
   "change",
+  "presence",
   "status",
   "error",
 ] as const satisfies readonly LedgerEventName[];

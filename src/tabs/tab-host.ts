@@ -213,6 +213,7 @@ export const openTabHost = async (options: TabHostOptions): Promise<Host> => {
       return room?.token;
     },
     forgetRoom: (token) => calls.call({ type: "forget-room", token }),
+    ephemeral: (request) => calls.call({ type: "ephemeral", request }),
     onEvent: (receive) => {
       const stop = emitter.on("event", receive);
       // Later, so that whoever opened this host has finished with it.

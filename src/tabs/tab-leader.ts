@@ -5,6 +5,7 @@
 
 import { errorToWire, toLedgerError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
+import type { PresenceId } from "../ephemeral/note.ts";
 import type { Host, HostEvent, HostSnapshot } from "../host.ts";
 import { leftBehindBy, type ReplicaCall } from "../replica-call.ts";
 import type { Locks } from "./locks.ts";
@@ -62,6 +63,8 @@ interface Follower {
   unanswered: number;
   /** What ends the transactions and watches that the tab began and did not end. */
   readonly leftBehind: Map<string, ReplicaCall>;
+  /** As what the tab is present in the room, once it has said so. */
+  presenceId: PresenceId | undefined;
 }
 
 export const createTabLeader = (options: TabLeaderOptions): TabLeader => {
@@ -101,6 +104,8 @@ export const createTabLeader = (options: TabLeaderOptions): TabLeader => {
         return keeper.disconnect();
       case "forget-room":
         return keeper.forget(request.token);
+      case "ephemeral":
+        return host.ephemeral(request.request);
     }
   };
 
@@ -123,6 +128,7 @@ export const createTabLeader = (options: TabLeaderOptions): TabLeader => {
     const weight = isWaiting(request) ? 0 : 1;
     follower.unanswered += weight;
     if (request.type === "call") note(follower, request.call);
+    if (request.type === "ephemeral") follower.presenceId = request.request.id;
     const outcome = await ask(request);
     follower.unanswered -= weight;
     if (outcome.type === "refusal") follower.post({ type: "refusal", id, error: errorToWire(outcome.error) });
@@ -148,7 +154,12 @@ export const createTabLeader = (options: TabLeaderOptions): TabLeader => {
   const release = (tab: TabId, follower: Follower): void => {
     follower.drop();
     endFor(follower);
-    if (followers.get(tab) === follower) followers.delete(tab);
+    if (followers.get(tab) !== follower) return;
+    followers.delete(tab);
+    const { presenceId: id } = follower;
+    if (id !== undefined && !isClosing) {
+      void host.ephemeral({ type: "presence", id, state: undefined, isNew: false });
+    }
   };
 
   const receive = (tab: TabId, follower: Follower, message: FollowerMessage): void => {
@@ -170,6 +181,7 @@ export const createTabLeader = (options: TabLeaderOptions): TabLeader => {
     const follower: Follower = {
       unanswered: 0,
       leftBehind: before?.leftBehind ?? new Map(),
+      presenceId: before?.presenceId,
       post: (message) => channel.post(message),
       drop: () => {
         watching.abort();

@@ -5,11 +5,12 @@
  */
 
 import type { WireError } from "../common/errors.ts";
+import type { EphemeralRequest } from "../ephemeral/ephemeral-request.ts";
 import type { HostEvent, HostSnapshot } from "../host.ts";
 import { isWait, type ReplicaCall } from "../replica-call.ts";
 
 /** Tabs that speak different versions do not work together. Raise it whenever a type below changes its meaning. */
-export const tabsVersion = 4;
+export const tabsVersion = 5;
 
 declare const brand: unique symbol;
 
@@ -41,7 +42,8 @@ export type HostRequest =
   | { readonly type: "call"; readonly call: ReplicaCall }
   | { readonly type: "connect"; readonly room: RoomChoice }
   | { readonly type: "disconnect" }
-  | { readonly type: "forget-room"; readonly token: string };
+  | { readonly type: "forget-room"; readonly token: string }
+  | { readonly type: "ephemeral"; readonly request: EphemeralRequest };
 
 /** Whether its answer may be long in coming: no tab's going waits for it, and the next leader may be asked again. */
 export const isWaiting = (request: HostRequest): boolean => request.type === "call" && isWait(request.call);
@@ -52,6 +54,7 @@ export interface HostAnswers {
   readonly connect: undefined;
   readonly disconnect: undefined;
   readonly "forget-room": undefined;
+  readonly ephemeral: undefined;
 }
 
 export type FollowerMessage =

@@ -7,6 +7,8 @@ import { base64urlToBytes } from "../../src/common/base64url.ts";
 import { bytesToHex, bytesToSiteId, hexToBytes, type Epoch, type MemberId } from "../../src/common/ids.ts";
 import type { Random } from "../../src/common/random.ts";
 import { createSystemClock } from "../../src/common/system-clock.ts";
+import { decodeNote, encodeNote } from "../../src/ephemeral/note-codec.ts";
+import type { Note, PresenceId } from "../../src/ephemeral/note.ts";
 import { createFrameJoiner, messageToFrames } from "../../src/message-frames.ts";
 import type { Change, ChangeGroup } from "../../src/replication/change.ts";
 import { decodeMessage, encodeMessage } from "../../src/replication/codec.ts";
@@ -155,6 +157,18 @@ const replication = (name: string, message: Message): Example => ({
   meaning: withHexKeys(message),
 });
 
+const tab = (byte: number): PresenceId => bytesToHex(repeated(byte, 8)) as PresenceId;
+
+const note = (name: string, meaning: Note): Example => ({
+  name,
+  encode: () => encodeNote(meaning),
+  decode: (bytes) => {
+    const decoded = decodeNote(bytes);
+    return decoded.ok ? decoded.value : decoded;
+  },
+  meaning,
+});
+
 const link = (name: string, encode: () => Bytes, meaning: unknown): Example => ({
   name,
   encode,
@@ -222,6 +236,8 @@ export const examples: readonly Example[] = [
   link("link-ping", () => encodeNumberMessage("ping", 1), { type: "ping", number: 1 }),
   link("link-pong", () => encodeNumberMessage("pong", 1), { type: "pong", number: 1 }),
   link("link-close", () => encodeCloseMessage("GOODBYE"), { type: "close", reason: "GOODBYE" }),
+  link("link-note", () => encodeFrameMessage("note", hexToBytes("0300")), { type: "note", bytes: "0300" }),
+  link("link-noted", () => encodeNumberMessage("noted", 16_384), { type: "noted", number: 16_384 }),
   frame("frame-plain", progress),
   { ...frame("frame-deflated", encodeMessage(long)), isOneOfSeveral: true },
   replication("hello", {
@@ -245,6 +261,24 @@ export const examples: readonly Example[] = [
   }),
   replication("rewind", { type: "rewind", frontier: new Map([[alice, 5]]) }),
   replication("want", { type: "want", frontier: new Map([[alice, 300]]) }),
+  note("note-presence", {
+    type: "presence",
+    entries: [
+      { type: "state", id: tab(0xa1), beat: 300, since: 300, siteId: alice, state: '{"x":1}' },
+      { type: "beat", id: tab(0xb1), beat: 5, since: 2 },
+      { type: "gone", id: tab(0xb2), beat: 7 },
+    ],
+  }),
+  note("note-broadcast", {
+    type: "broadcast",
+    id: tab(0xa1),
+    number: 3,
+    siteId: alice,
+    hops: 0,
+    topic: "chat",
+    payload: '"hi"',
+  }),
+  note("note-neighbours", { type: "neighbours", sites: [bob] }),
 ];
 
 /** The bytes of a `hex` block. */

@@ -2,8 +2,11 @@
 
 import { createEmitter } from "../../src/common/emitter.ts";
 import { LedgerError } from "../../src/common/errors.ts";
+import { createSilentLogger } from "../../src/common/logger.ts";
+import { createSystemClock } from "../../src/common/system-clock.ts";
 import type { SiteId } from "../../src/common/ids.ts";
 import type { ExecResult } from "../../src/database/database.ts";
+import { createEphemeralHub } from "../../src/ephemeral/hub.ts";
 import type { Host, HostEvent, HostSnapshot } from "../../src/host.ts";
 import type { Receipt, WaitGoal } from "../../src/replication-waits.ts";
 import type { AnswerTo, ReplicaCall } from "../../src/replica-call.ts";
@@ -130,6 +133,14 @@ export const openFakeReplica = async (file: FakeFile, signal: AbortSignal): Prom
 
   let token: string | undefined;
 
+  const hub = createEphemeralHub({
+    siteId: () => snapshot.nodeId,
+    clock: createSystemClock(),
+    logger: createSilentLogger(),
+    tell: (news) => emit({ name: "ephemeral", args: [news] }),
+    onFault: () => {},
+  });
+
   const replica: FakeReplica = {
     rooms: [],
     calls: [],
@@ -144,6 +155,7 @@ export const openFakeReplica = async (file: FakeFile, signal: AbortSignal): Prom
       emit({ name: "peer-ready", args: [peerId] });
     },
     emit,
+    ephemeral: async (request) => hub.serve(request),
     call: async <C extends ReplicaCall>(call: C) => (await answer(call)) as AnswerTo<C>,
     get token() {
       return token;
