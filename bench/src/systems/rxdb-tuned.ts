@@ -1,0 +1,3 @@
+import { serveRxdb } from "./rxdb.ts";
+
+serveRxdb(500);
