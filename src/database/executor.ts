@@ -63,7 +63,7 @@ export const createExecutor = (
   };
 
   const runStatement = async ({ statement, facts }: Guarded, rowMode: RowMode): Promise<ExecOutcome> => {
-    const changesBefore = facts.isReadOnly ? 0 : await totalChanges();
+    const changesBefore = facts.isReadOnly || facts.isPlainWrite ? 0 : await totalChanges();
     const columns = statement.columnNames();
     const rows: ExecResult["rows"][number][] = [];
     for (;;) {
@@ -76,7 +76,8 @@ export const createExecutor = (
       return { result: { columns, rows, rowsAffected: 0 }, changedTables: new Set(), mayHaveWritten: false };
     const rowsAffected = facts.writtenTables.size > 0 ? connection.changes() : 0;
     const changedTables = new Set(facts.alteredTables);
-    if ((await totalChanges()) !== changesBefore) for (const table of facts.writtenTables) changedTables.add(table);
+    const hasChanged = facts.isPlainWrite ? rowsAffected > 0 : (await totalChanges()) !== changesBefore;
+    if (hasChanged) for (const table of facts.writtenTables) changedTables.add(table);
     if (facts.createsTrigger) await refuseHarmfulTriggers(connection, syncedTables());
     return { result: { columns, rows, rowsAffected }, changedTables, mayHaveWritten: true };
   };

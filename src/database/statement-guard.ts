@@ -18,6 +18,11 @@ export interface StatementFacts {
   /** User tables that ALTER or DROP changes. */
   readonly alteredTables: ReadonlySet<string>;
   readonly createsTrigger: boolean;
+  /**
+   * One INSERT, UPDATE or DELETE of one table that runs no trigger of the app: SQLite's count of its rows tells whether it
+   * changed anything.
+   */
+  readonly isPlainWrite: boolean;
 }
 
 export interface StatementGuard {
@@ -56,6 +61,7 @@ export const createStatementGuard = (syncedTables: ReadonlyMap<string, SyncedTab
   let schemaWrite: string | undefined;
   let changesSchema = false;
   let createsTrigger = false;
+  let runsTrigger = false;
   let refusal: LedgerError | undefined;
 
   const isSynced = (table: string | null): boolean => table !== null && syncedNames.has(table.toLowerCase());
@@ -117,6 +123,7 @@ export const createStatementGuard = (syncedTables: ReadonlyMap<string, SyncedTab
 
   const authorize: Guard = (action, first, second, trigger) => {
     if (trigger !== null && internalTrigger.test(trigger)) return true;
+    runsTrigger ||= trigger !== null && !isInternalName(trigger);
     switch (action) {
       case AuthAction.insert:
       case AuthAction.update:
@@ -204,7 +211,9 @@ export const createStatementGuard = (syncedTables: ReadonlyMap<string, SyncedTab
       if (refusal !== undefined) throw refusal;
       const isQuery = ["select", "values", "with", "explain", "pragma"].includes(verb);
       const isReadOnly = verb === "explain" || (isQuery && writtenTables.size === 0 && !changesSchema);
-      return { isReadOnly, writtenTables, alteredTables, createsTrigger };
+      const isPlainWrite =
+        !runsTrigger && writtenTables.size === 1 && ["insert", "replace", "update", "delete"].includes(verb);
+      return { isReadOnly, writtenTables, alteredTables, createsTrigger, isPlainWrite };
     },
   };
 };

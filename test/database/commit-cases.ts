@@ -25,6 +25,13 @@ export const commitCases: readonly DatabaseCase[] = [
       ]);
       assertEqual(await tablesOf("with c as (select 1 as a) insert into rowless select a + 10 from c"), [["rowless"]]);
       assertEqual(await tablesOf("drop table log"), [["log"]]);
+
+      // Nothing is inserted, but the trigger deletes.
+      await database.exec({
+        sql: "create trigger odd before insert on rowless begin delete from rowless; select raise(ignore); end",
+      });
+      assertEqual(await tablesOf("insert into rowless values (99)"), [["rowless"]]);
+      assertEqual(await tablesOf("insert into rowless values (99)"), []);
     },
   },
   {
