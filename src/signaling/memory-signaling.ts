@@ -29,6 +29,11 @@ export interface MemoryMeetingPointOptions {
   /** Runs `deliver` soon, in the order asked for. Default: queueMicrotask; a simulation passes its own queue. */
   readonly later?: (deliver: () => void) => void;
   readonly onListenerError?: (error: unknown) => void;
+  /**
+   * Bytes that each member may relay at a time; they come back as soon as they have been delivered. Default 0: does not
+   * relay.
+   */
+  readonly relayCreditBytes?: number;
 }
 
 interface Member {
@@ -37,10 +42,14 @@ interface Member {
   state: "outside" | "joined" | "silent" | "closed";
   self: MemberId;
   attempt: number;
+  relayCredit: number;
+  /** Was refused credit, and waits to hear of more. */
+  wantsCredit: boolean;
 }
 
 export const createMemoryMeetingPoint = (options: MemoryMeetingPointOptions = {}): MemoryMeetingPoint => {
   const { random = createSystemRandom(), later = queueMicrotask, onListenerError = reportLater } = options;
+  const { relayCreditBytes = 0 } = options;
   const members = new Set<Member>();
   const memberBySignaling = new WeakMap<Signaling, Member>();
   let up = true;
@@ -64,6 +73,7 @@ export const createMemoryMeetingPoint = (options: MemoryMeetingPointOptions = {}
     member.state = "joined";
     member.self = bytesToBase64url(random.bytes(16)) as MemberId;
     member.attempt = 0;
+    member.relayCredit = relayCreditBytes;
     const others = othersInRoomOf(member);
     tell(
       member,
@@ -99,10 +109,33 @@ export const createMemoryMeetingPoint = (options: MemoryMeetingPointOptions = {}
     member.emit("reconnecting", member.attempt, 0);
   };
 
+  const relay = (member: Member, to: MemberId, payload: Uint8Array): boolean => {
+    member.wantsCredit = payload.length > member.relayCredit;
+    if (member.wantsCredit) return false;
+    member.relayCredit -= payload.length;
+    const receiver = othersInRoomOf(member).find((other) => other.self === to);
+    if (receiver !== undefined) tell(receiver, "relayed", member.self, payload.slice());
+    const { self } = member;
+    later(() => {
+      if (member.state !== "joined" || member.self !== self) return;
+      member.relayCredit += payload.length;
+      if (member.wantsCredit) member.emit("relay-credit");
+    });
+    return true;
+  };
+
   return {
     join: (roomId) => {
       const events = createEmitter<SignalingEvents>(onListenerError);
-      const member: Member = { emit: events.emit, roomId, state: "outside", self: "" as MemberId, attempt: 0 };
+      const member: Member = {
+        emit: events.emit,
+        roomId,
+        state: "outside",
+        self: "" as MemberId,
+        attempt: 0,
+        relayCredit: 0,
+        wantsCredit: false,
+      };
       const signaling: Signaling = {
         get connected() {
           return member.state === "joined" || member.state === "silent";
@@ -113,6 +146,14 @@ export const createMemoryMeetingPoint = (options: MemoryMeetingPointOptions = {}
           const receiver = othersInRoomOf(member).find((other) => other.self === to);
           // A copy: the sender may go on using its buffer.
           if (receiver !== undefined) tell(receiver, "message", member.self, payload.slice());
+        },
+        get relays() {
+          return relayCreditBytes > 0 && (member.state === "joined" || member.state === "silent");
+        },
+        relay: (to, payload) => {
+          if (payload.length > maxPayloadBytes) throw new RangeError(`a payload has at most ${maxPayloadBytes} bytes`);
+          // One that was silenced has not noticed yet.
+          return member.state === "silent" || (member.state === "joined" && relay(member, to, payload));
         },
         on: (event, listener) => events.on(event, listener),
         close: () => {

@@ -13,11 +13,15 @@ export type ServerFrame =
       readonly type: "joined";
       readonly members: readonly MemberId[];
       readonly iceServers: readonly SuggestedIceServer[] | undefined;
+      /** What may be relayed at first; undefined where nothing may. */
+      readonly relayCredit: number | undefined;
     }
   | { readonly type: "ice-servers"; readonly iceServers: readonly SuggestedIceServer[] }
   | { readonly type: "member-joined"; readonly member: MemberId }
   | { readonly type: "member-left"; readonly member: MemberId }
-  | { readonly type: "message"; readonly from: MemberId; readonly payload: Uint8Array<ArrayBuffer> }
+  | { readonly type: "relay-credit"; readonly amount: number }
+  | { readonly type: "relay-over" }
+  | { readonly type: "message" | "relay"; readonly from: MemberId; readonly payload: Uint8Array<ArrayBuffer> }
   | { readonly type: "error"; readonly code: string };
 
 export type ServerFrameError = "MALFORMED" | "TOO_LARGE";
@@ -45,7 +49,7 @@ export const decodeServerFrame = (content: unknown): Result<ServerFrame, ServerF
   const fields = parseObject(content);
   switch (fields?.["type"]) {
     case "joined":
-      return decodeJoined(fields["members"], fields["iceServers"]);
+      return decodeJoined(fields["members"], fields["iceServers"], fields["relay"]);
     case "ice-servers":
       return areIceServers(fields["iceServers"])
         ? ok({ type: "ice-servers", iceServers: fields["iceServers"].map(onlyKnownFields) })
@@ -54,7 +58,12 @@ export const decodeServerFrame = (content: unknown): Result<ServerFrame, ServerF
     case "member-left":
       return isMemberId(fields["member"]) ? ok({ type: fields["type"], member: fields["member"] }) : err("MALFORMED");
     case "message":
-      return decodeMessage(fields["from"], fields["payload"]);
+    case "relay":
+      return decodeMessage(fields["type"], fields["from"], fields["payload"]);
+    case "relay-credit":
+      return isCredit(fields["amount"]) ? ok({ type: "relay-credit", amount: fields["amount"] }) : err("MALFORMED");
+    case "relay-over":
+      return ok({ type: "relay-over" });
     case "error":
       return typeof fields["code"] === "string" && errorCodePattern.test(fields["code"])
         ? ok({ type: "error", code: fields["code"] })
@@ -74,14 +83,26 @@ const parseObject = (text: string): Readonly<Record<string, unknown>> | undefine
   }
 };
 
-const decodeJoined = (members: unknown, iceServers: unknown): Result<ServerFrame, ServerFrameError> => {
+const decodeJoined = (members: unknown, iceServers: unknown, relay: unknown): Result<ServerFrame, ServerFrameError> => {
   if (!Array.isArray(members) || !members.every(isMemberId)) return err("MALFORMED");
   if (members.length > maxMembers) return err("TOO_LARGE");
   if (new Set(members).size !== members.length) return err("MALFORMED");
-  if (iceServers === undefined) return ok({ type: "joined", members, iceServers: undefined });
-  if (!areIceServers(iceServers)) return err("MALFORMED");
-  return ok({ type: "joined", members, iceServers: iceServers.map(onlyKnownFields) });
+  if (iceServers !== undefined && !areIceServers(iceServers)) return err("MALFORMED");
+  return ok({
+    type: "joined",
+    members,
+    iceServers: iceServers?.map(onlyKnownFields),
+    relayCredit: creditOf(relay),
+  });
 };
+
+/** An ability in a form that is not known here is none. */
+const creditOf = (relay: unknown): number | undefined => {
+  const credit = typeof relay === "object" && relay !== null ? (relay as Record<string, unknown>)["credit"] : undefined;
+  return isCredit(credit) ? credit : undefined;
+};
+
+const isCredit = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) > 0;
 
 const areIceServers = (value: unknown): value is readonly SuggestedIceServer[] =>
   Array.isArray(value) && value.length <= maxIceServers && value.every(isIceServer);
@@ -111,9 +132,13 @@ const onlyKnownFields = ({ urls, username, credential }: SuggestedIceServer): Su
   credential,
 });
 
-const decodeMessage = (from: unknown, payload: unknown): Result<ServerFrame, ServerFrameError> => {
+const decodeMessage = (
+  type: "message" | "relay",
+  from: unknown,
+  payload: unknown,
+): Result<ServerFrame, ServerFrameError> => {
   if (!isMemberId(from) || typeof payload !== "string") return err("MALFORMED");
   if (payload.length > Math.ceil((maxPayloadBytes * 4) / 3)) return err("TOO_LARGE");
   const bytes = base64urlToBytes(payload);
-  return bytes.ok ? ok({ type: "message", from, payload: bytes.value }) : err("MALFORMED");
+  return bytes.ok ? ok({ type, from, payload: bytes.value }) : err("MALFORMED");
 };

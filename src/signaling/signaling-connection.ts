@@ -37,11 +37,18 @@ export interface ConnectionOptions {
   readonly bearer?: Bearer | undefined;
   readonly onJoined: (members: readonly MemberId[], iceServers: readonly SuggestedIceServer[] | undefined) => void;
   /** After `onJoined`; consistent: a member joins once, leaves once, and speaks only in between. */
-  readonly onFrame: (frame: Exclude<ServerFrame, { type: "joined" | "error" }>) => void;
+  readonly onFrame: (frame: TellingFrame) => void;
   readonly onEnd: (error: LedgerError) => void;
 }
 
+/** What is not dealt with here. */
+export type TellingFrame = Exclude<ServerFrame, { type: "joined" | "error" }>;
+
 export interface SignalingConnection {
+  /** Undefined where the server does not relay, or no longer. */
+  readonly relayCredit: number | undefined;
+  /** False when there is not enough credit; drops silently as `send` does. */
+  relay(to: MemberId, payload: Uint8Array<ArrayBuffer>): boolean;
   /** Drops silently when not joined or `to` is not there. */
   send(to: MemberId, payload: Uint8Array<ArrayBuffer>): void;
   /** No callback follows. Idempotent. */
@@ -49,6 +56,9 @@ export interface SignalingConnection {
 }
 
 const protocolVersion = 1;
+
+/** A relayed frame costs its payload's characters, but at least this. */
+const leastRelayCost = 1_024;
 
 /** Why a server says no, by the code of its `error` frame. Anything else of it gets the general sentence. */
 const refusals = new Map([
@@ -63,6 +73,7 @@ export const openSignalingConnection = (options: ConnectionOptions): SignalingCo
   const members = new Set<MemberId>();
   let socket: SignalingSocket | undefined;
   let phase: "joining" | "joined" | "ended" = "joining";
+  let relayCredit: number | undefined;
 
   const shut = (closeCode: number): void => {
     phase = "ended";
@@ -90,20 +101,21 @@ export const openSignalingConnection = (options: ConnectionOptions): SignalingCo
     if (!decoded.ok) return end(unreachable(`sent a frame that is not valid (${decoded.error})`), 4400);
     const frame = decoded.value;
     if (frame.type === "error") return end(refused(frame.code, options.bearer !== undefined), 1000);
-    if (frame.type === "joined") return join(frame.members, frame.iceServers);
+    if (frame.type === "joined") return join(frame);
     if (phase !== "joined") return end(unreachable("sent a frame before letting us in"), 4400);
     pass(frame);
   };
 
-  const join = (present: readonly MemberId[], iceServers: readonly SuggestedIceServer[] | undefined): void => {
+  const join = (frame: Extract<ServerFrame, { type: "joined" }>): void => {
     if (phase !== "joining") return end(unreachable("let us in twice"), 4400);
-    for (const member of present) if (member !== options.self) members.add(member);
+    relayCredit = frame.relayCredit;
+    for (const member of frame.members) if (member !== options.self) members.add(member);
     phase = "joined";
     cancelTimeout();
-    options.onJoined([...members], iceServers);
+    options.onJoined([...members], frame.iceServers);
   };
 
-  const pass = (frame: Exclude<ServerFrame, { type: "joined" | "error" }>): void => {
+  const pass = (frame: TellingFrame): void => {
     switch (frame.type) {
       case "member-joined":
         if (members.has(frame.member) || frame.member === options.self) return;
@@ -114,9 +126,18 @@ export const openSignalingConnection = (options: ConnectionOptions): SignalingCo
         return members.delete(frame.member) ? options.onFrame(frame) : undefined;
       case "ice-servers":
         return options.onFrame(frame);
+      case "relay-credit":
+        if (relayCredit === undefined) return;
+        relayCredit += frame.amount;
+        return options.onFrame(frame);
+      case "relay-over":
+        relayCredit = undefined;
+        return options.onFrame(frame);
       case "message":
         // One from ourselves is a reflection: whoever opens it counts it.
         return members.has(frame.from) || frame.from === options.self ? options.onFrame(frame) : undefined;
+      case "relay":
+        return members.has(frame.from) ? options.onFrame(frame) : undefined;
     }
   };
 
@@ -160,6 +181,18 @@ export const openSignalingConnection = (options: ConnectionOptions): SignalingCo
   }
 
   return {
+    get relayCredit() {
+      return relayCredit;
+    },
+    relay: (to, payload) => {
+      const coded = bytesToBase64url(payload);
+      const cost = Math.max(coded.length, leastRelayCost);
+      if (relayCredit === undefined || cost > relayCredit) return false;
+      if (phase !== "joined" || !members.has(to)) return true;
+      relayCredit -= cost;
+      socket?.send(JSON.stringify({ type: "relay", to, payload: coded }));
+      return true;
+    },
     send: (to, payload) => {
       if (phase !== "joined" || !members.has(to)) return;
       socket?.send(JSON.stringify({ type: "send", to, payload: bytesToBase64url(payload) }));

@@ -29,6 +29,12 @@ export interface SignalingEvents {
   "member-joined": readonly [member: MemberId];
   "member-left": readonly [member: MemberId];
   message: readonly [from: MemberId, payload: Uint8Array<ArrayBuffer>];
+  /** What a member handed to `relay`. */
+  relayed: readonly [from: MemberId, payload: Uint8Array<ArrayBuffer>];
+  /** More can be relayed, after `relay` said no. */
+  "relay-credit": readonly [];
+  /** The meeting point relays no more for this membership. */
+  "relay-over": readonly [];
   /** The connection was lost after `joined`. Members stay who they are; their links do not depend on it. */
   lost: readonly [];
   /** About to try again; `attempt` counts from 1 and starts over after `joined`. */
@@ -42,6 +48,13 @@ export interface Signaling {
   readonly connected: boolean;
   /** Hands `payload` (at most `maxPayloadBytes`) to a member; dropped when not connected or the member has left. */
   send(to: MemberId, payload: Uint8Array<ArrayBuffer>): void;
+  /** Whether the meeting point relays, which is up to its operator; may be otherwise after the next `joined`. */
+  readonly relays: boolean;
+  /**
+   * Like `send`, for the traffic of links: paid for by credit that the meeting point gives. False when there is not
+   * enough, and nothing was sent: try again after `relay-credit`.
+   */
+  relay(to: MemberId, payload: Uint8Array<ArrayBuffer>): boolean;
   on<K extends keyof SignalingEvents>(event: K, listener: (...args: SignalingEvents[K]) => void): Unsubscribe;
   /** Leaves the room for good. Idempotent; no event follows. */
   close(): void;

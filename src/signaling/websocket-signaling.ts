@@ -83,9 +83,20 @@ export const openWebSocketSignaling = (options: WebSocketSignalingOptions): Sign
         else events.emit("joined", self, members, iceServers);
       },
       onFrame: (frame) => {
-        if (frame.type === "message") events.emit("message", frame.from, frame.payload);
-        else if (frame.type === "ice-servers") events.emit("ice-servers", frame.iceServers);
-        else events.emit(frame.type, frame.member);
+        switch (frame.type) {
+          case "message":
+            return events.emit("message", frame.from, frame.payload);
+          case "relay":
+            return events.emit("relayed", frame.from, frame.payload);
+          case "relay-credit":
+          case "relay-over":
+            return events.emit(frame.type);
+          case "ice-servers":
+            return events.emit("ice-servers", frame.iceServers);
+          case "member-joined":
+          case "member-left":
+            return events.emit(frame.type, frame.member);
+        }
       },
       onEnd: ended,
     });
@@ -140,6 +151,13 @@ export const openWebSocketSignaling = (options: WebSocketSignalingOptions): Sign
     send: (to, payload) => {
       if (payload.length > maxPayloadBytes) throw new RangeError(`a payload has at most ${maxPayloadBytes} bytes`);
       if (state.phase === "joined") state.connection.send(to, payload);
+    },
+    get relays() {
+      return state.phase === "joined" && state.connection.relayCredit !== undefined;
+    },
+    relay: (to, payload) => {
+      if (payload.length > maxPayloadBytes) throw new RangeError(`a payload has at most ${maxPayloadBytes} bytes`);
+      return state.phase === "joined" && state.connection.relay(to, payload);
     },
     on: (event, listener) => events.on(event, listener),
     close: () => {

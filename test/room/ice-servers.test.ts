@@ -34,6 +34,8 @@ const suggesting = (network: Network): Network => ({
         return inner.connected;
       },
       send: inner.send,
+      relays: false,
+      relay: inner.relay,
       close: inner.close,
       on,
     };

@@ -82,6 +82,8 @@ describe("two members", () => {
           },
           on: (event, listener) => signaling.on(event, listener),
           close: () => signaling.close(),
+          relays: false,
+          relay: (to, payload) => signaling.relay(to, payload),
           send: (to, payload) => {
             signaling.send(to, payload);
             signaling.send(to, payload);

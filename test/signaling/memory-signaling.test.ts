@@ -2,17 +2,21 @@ import { describe, expect, it } from "vitest";
 import type { RoomId } from "../../src/common/ids.ts";
 import { createMemoryMeetingPoint } from "../../src/signaling/memory-signaling.ts";
 import { createSeededRandom } from "../support/seeded-random.ts";
-import { recordSignaling, testSignaling } from "./signaling-conformance.ts";
+import { recordSignaling, testSignaling, type SignalingHarness } from "./signaling-conformance.ts";
 
-testSignaling("memory", async () => {
-  const meetingPoint = createMemoryMeetingPoint({ random: createSeededRandom(7) });
+const openHarness = async (relayCreditBytes: number): Promise<SignalingHarness> => {
+  const meetingPoint = createMemoryMeetingPoint({ random: createSeededRandom(7), relayCreditBytes });
   return {
+    relays: relayCreditBytes > 0,
     join: meetingPoint.join,
     takeDown: async () => meetingPoint.takeDown(),
     bringUp: async () => meetingPoint.bringUp(),
     release: async () => {},
   };
-});
+};
+
+testSignaling("memory", () => openHarness(0));
+testSignaling("memory that relays", () => openHarness(50_000));
 
 describe("the memory meeting point", () => {
   const room = "room" as RoomId;

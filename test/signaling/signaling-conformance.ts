@@ -8,6 +8,8 @@ import { maxPayloadBytes, type Signaling, type SignalingEvents } from "../../src
 import { createSeededRandom } from "../support/seeded-random.ts";
 
 export interface SignalingHarness {
+  /** Whether the meeting point relays: the cases about relaying differ. */
+  readonly relays: boolean;
   join(roomId: RoomId): Signaling;
   takeDown(): Promise<void>;
   bringUp(): Promise<void>;
@@ -23,6 +25,9 @@ const eventNames = [
   "member-joined",
   "member-left",
   "message",
+  "relayed",
+  "relay-credit",
+  "relay-over",
   "lost",
   "reconnecting",
   "failed",
@@ -219,6 +224,36 @@ export const testSignaling = (name: string, openHarness: () => Promise<Signaling
 
       expect(error.code).toBe("LEDGER_SIGNALING_UNREACHABLE");
       expect(attempt).toBe(1);
+    });
+
+    it("relays as much as its credit allows and tells when there is more, or does not relay at all", async () => {
+      const { alice, aliceId, bob, bobId } = await joinPair();
+      const count = 100;
+
+      expect(alice.signaling.relays).toBe(harness.relays);
+      if (!harness.relays) return expect(alice.signaling.relay(bobId, bytes(1))).toBe(false);
+      let waits = 0;
+      for (let sent = 0; sent < count; waits += 1) {
+        while (sent < count && alice.signaling.relay(bobId, bytes(sent, ...random.bytes(11_000)))) sent += 1;
+        if (sent < count) await alice.heard.next("relay-credit");
+      }
+
+      for (let index = 0; index < count; index += 1) {
+        const [from, payload] = await bob.heard.next("relayed");
+        expect([from, payload[0], payload.length]).toEqual([aliceId, index, 11_001]);
+      }
+      expect(waits).toBeGreaterThan(1);
+      expect(() => alice.signaling.relay(bobId, new Uint8Array(maxPayloadBytes + 1))).toThrow(RangeError);
+    });
+
+    it("does not relay while it is not joined", async () => {
+      const { alice, bobId } = await joinPair();
+
+      await harness.takeDown();
+      await alice.heard.next("lost");
+
+      expect(alice.signaling.relays).toBe(false);
+      expect(alice.signaling.relay(bobId, bytes(1))).toBe(false);
     });
 
     it("says nothing after close, not even while connecting", async () => {

@@ -159,6 +159,25 @@ describe("openWebSocketSignaling", () => {
     ]);
   });
 
+  it("spends no more credit than the server gave, small payloads rounded up, until relaying is over", async () => {
+    const { last, signaling, heard } = await arrange();
+    const relay = (length: number): boolean => signaling.relay(bob, new Uint8Array(length));
+    last().open();
+    last().receive({ type: "joined", members: [bob], relay: { credit: 4_096 } });
+
+    const answers = [relay(1), relay(1), relay(1_537), relay(1_536), relay(1)];
+    last().receive({ type: "relay-credit", amount: 1_024 });
+    answers.push(relay(1), relay(1));
+    last().receive({ type: "relay-over" });
+    answers.push(signaling.relays, relay(1));
+
+    expect(answers).toEqual([true, true, false, true, false, true, false, false, false]);
+    const relayed = last().sent.filter((text) => text.startsWith('{"type":"relay"'));
+    expect(relayed[0]).toBe(JSON.stringify({ type: "relay", to: bob, payload: "AA" }));
+    expect(relayed).toHaveLength(4);
+    expect(heard.names()).toEqual(["joined", "relay-credit", "relay-over"]);
+  });
+
   it("never puts the room into the URL, a log or an error", async () => {
     const { clock, last, heard, logged, enter } = await arrange();
 
