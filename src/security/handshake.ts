@@ -8,7 +8,7 @@
  *   both      accepted, once the other's proof has been verified
  *
  * Must:
- * H1  bind the proof to both fingerprints: two DTLS legs with someone between them have different ones;
+ * H1  bind the proof to both fingerprints: two legs with someone between them have different ones, of DTLS or of relay keys;
  * H2  bind the proof to the prover's role and refuse our own nonce: nothing of ours can be played back to us;
  * H3  give a peer no more than one guess, and little memory, before it has proven itself;
  * H4  leave every message behind the peer's `accepted` to the link. The peer sends none before it has our `accepted`.
@@ -108,7 +108,7 @@ const prove = async (
 ): Promise<Result<ProvenIdentity, HandshakeError>> => {
   const { channel, keys, role, self, random, protocolVersion: version = 1 } = options;
   const { local, remote } = channel.fingerprints;
-  if (channel.route === "webrtc" && (local === "" || remote === "" || local === remote)) {
+  if (channel.route !== "memory" && (local === "" || remote === "" || local === remote)) {
     return err(handshakeError("INTERNAL", "self", new Error("the channel has no fingerprints to bind to"))); // H1
   }
 
