@@ -178,7 +178,9 @@ export const createLink = (channel: Channel, options: LinkOptions): PeerLink => 
   return {
     id,
     peer,
-    route: channel.route,
+    get route() {
+      return channel.route;
+    },
     send: (frame) => {
       if (frame.length > limits.maxFrameBytes) {
         throw new RangeError(`a frame of ${frame.length} bytes exceeds the limit of ${limits.maxFrameBytes}`);

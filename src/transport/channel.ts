@@ -24,8 +24,8 @@ export interface Channel {
   /** Bytes handed to `send` that have not left yet. */
   readonly bufferedBytes: number;
   /**
-   * The two DTLS fingerprints of the path as `algorithm hex:hex…` in lower case: what a handshake must be bound to.
-   * Empty strings on routes without DTLS.
+   * What a handshake must be bound to: the two DTLS fingerprints of the path as `algorithm hex:hex…` in lower case, or the
+   * two public keys of a relayed one as `x25519 hex`. Empty strings in memory.
    */
   readonly fingerprints: { readonly local: string; readonly remote: string };
   /** Sends one message. Silently nothing after close (the `close` event has told). */

@@ -27,6 +27,7 @@ export interface LinkEvents {
 export interface Link {
   readonly id: LinkId;
   readonly peer: LinkPeer;
+  /** May change while the link stands. */
   readonly route: Route;
   /** Bytes queued here plus bytes sent and not yet consumed there. */
   readonly pendingBytes: number;
