@@ -3,6 +3,7 @@
 import { LedgerError } from "../common/errors.ts";
 import type { ExecRequest, ExecResult, RowMode, SyncedTable } from "./database.ts";
 import { bindParams, hasParams } from "./params.ts";
+import type { Rollback } from "./rollback.ts";
 import type { RowWatch } from "./row-watch.ts";
 import type { Script, SqliteConnection } from "./sqlite-connection.ts";
 import type { SqliteStatement } from "./sqlite-statement.ts";
@@ -54,6 +55,7 @@ export const createExecutor = (
   connection: SqliteConnection,
   syncedTables: () => ReadonlyMap<string, SyncedTable>,
   rowWatch: Pick<RowWatch, "remembered">,
+  rollback: Rollback,
 ): Executor => {
   const cache = createStatementCache<Guarded>(cachedStatements);
 
@@ -110,7 +112,7 @@ export const createExecutor = (
     } catch (error) {
       if (connection.crash === undefined && connection.isInTransaction) {
         await connection.resetPending();
-        await connection.all("rollback to ledger_exec");
+        await rollback.to("ledger_exec");
       }
       throw error;
     } finally {

@@ -5,12 +5,14 @@ import { createWorkQueue } from "../common/work-queue.ts";
 import type { OpenTransaction } from "./database.ts";
 import type { Executor } from "./executor.ts";
 import { recordRequest } from "./request-log.ts";
+import type { Rollback } from "./rollback.ts";
 import type { SqliteConnection } from "./sqlite-connection.ts";
 
 export interface OpenTransactionOptions {
   /** In a transaction that was just begun. */
   readonly connection: SqliteConnection;
   readonly executor: Executor;
+  readonly rollback: Rollback;
   /** After a commit: tells of the tables that changed. */
   readonly committed: (tables: ReadonlySet<string>) => Promise<void>;
   /** The transaction is over. The connection may still be in it when it was not committed. */
@@ -18,7 +20,7 @@ export interface OpenTransactionOptions {
 }
 
 export const createOpenTransaction = (options: OpenTransactionOptions): OpenTransaction => {
-  const { connection, executor, committed, ended } = options;
+  const { connection, executor, rollback, committed, ended } = options;
   const queue = createWorkQueue();
   const changedTables = new Set<string>();
   let mayHaveWritten = false;
@@ -48,10 +50,10 @@ export const createOpenTransaction = (options: OpenTransactionOptions): OpenTran
     });
 
   const savepointName = (): string => `ledger_savepoint_${depth}`;
-  const endSavepoint = (before?: string): Promise<void> =>
+  const endSavepoint = (undo: boolean): Promise<void> =>
     inside(async () => {
       if (depth === 0) throw new LedgerError("LEDGER_INTERNAL", "a savepoint was ended that was not begun");
-      if (before !== undefined) await connection.run(`${before} ${savepointName()}`);
+      if (undo) await rollback.to(savepointName());
       await connection.run(`release ${savepointName()}`);
       depth -= 1;
     });
@@ -69,8 +71,8 @@ export const createOpenTransaction = (options: OpenTransactionOptions): OpenTran
         depth += 1;
         await connection.run(`savepoint ${savepointName()}`);
       }),
-    release: () => endSavepoint(),
-    rollbackTo: () => endSavepoint("rollback to"),
+    release: () => endSavepoint(false),
+    rollbackTo: () => endSavepoint(true),
     commit: (id) =>
       inside(async () => {
         try {
@@ -88,7 +90,7 @@ export const createOpenTransaction = (options: OpenTransactionOptions): OpenTran
         try {
           if (connection.crash !== undefined) return;
           await connection.resetPending();
-          await connection.run("rollback");
+          await rollback.all();
           // Some may have been compiled for a schema that is undone now.
           await executor.forgetStatements();
         } finally {

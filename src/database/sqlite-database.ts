@@ -26,6 +26,7 @@ import { createOpenTransaction } from "./open-transaction.ts";
 import { recallRequest, recordRequest } from "./request-log.ts";
 import { isVacuum } from "./sql-text.ts";
 import type { RowChange } from "./row-change.ts";
+import { createRollback, type Rollback } from "./rollback.ts";
 import { createRowWatch } from "./row-watch.ts";
 import type { SqliteConnection } from "./sqlite-connection.ts";
 import { areTablesEqual, readSyncedTables } from "./synced-tables.ts";
@@ -33,6 +34,7 @@ import { areTablesEqual, readSyncedTables } from "./synced-tables.ts";
 interface Session {
   readonly connection: SqliteConnection;
   readonly executor: Executor;
+  readonly rollback: Rollback;
 }
 
 /** What an ExecOutcome says, of any answer. */
@@ -64,7 +66,8 @@ export const createSqliteDatabase = async (
   const openSession = async (): Promise<void> => {
     const connection = await host.openConnection();
     rowWatch.lost();
-    session = { connection, executor: createExecutor(connection, () => syncedTables, rowWatch) };
+    const rollback = createRollback(connection);
+    session = { connection, rollback, executor: createExecutor(connection, () => syncedTables, rowWatch, rollback) };
     const [row] = await connection.all("select crsql_site_id(), crsql_db_version()");
     siteId = bytesToSiteId(row?.[0] as Uint8Array);
     version = Number(row?.[1]);
@@ -88,10 +91,11 @@ export const createSqliteDatabase = async (
   };
 
   /** Leaves the connection as every piece of work finds it: nothing pending, no transaction open. */
-  const tidy = async ({ connection }: Session): Promise<void> => {
+  const tidy = async ({ connection, rollback }: Session): Promise<void> => {
     if (connection.crash !== undefined) return;
     await connection.resetPending();
-    if (connection.isInTransaction) await connection.run("rollback");
+    if (connection.isInTransaction) await rollback.all();
+    await rollback.mend();
   };
   const alone = <T>(work: (current: Session) => Promise<T>): Promise<T> => {
     if (closing !== undefined) return Promise.reject(closedError());
@@ -188,13 +192,14 @@ export const createSqliteDatabase = async (
 
   const begin = (): Promise<OpenTransaction> =>
     new Promise((resolve, reject) => {
-      alone(async ({ connection, executor }) => {
+      alone(async ({ connection, executor, rollback }) => {
         if (closing !== undefined) throw closedError();
         await connection.all("begin immediate");
         await new Promise<void>((ended) => {
           openTransaction = createOpenTransaction({
             connection,
             executor,
+            rollback,
             committed: (tables) => report(tables, { type: "local" }),
             ended,
           });

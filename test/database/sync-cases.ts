@@ -222,4 +222,22 @@ export const syncCases: readonly DatabaseCase[] = [
       assertEqual(await rowsOf(database, "select val from crsql_changes where cid = 'n' order by pk"), [[99], [7]]);
     },
   },
+  {
+    name: "syncs a table that is made after a schema change was undone",
+    run: async (fixture) => {
+      const database = await openWithNotes(fixture);
+      const many = Array.from({ length: 12 }, (_, n) => `create table t${n} (a);`).join("");
+      const change = `${many} insert into notes values ('gone', 't', 1)`;
+      await assertRefused(database.exec({ sql: `${change}; select nothing` }), "LEDGER_SQL_ERROR");
+      const transaction = await database.begin();
+      await transaction.savepoint();
+      await transaction.exec({ sql: `${change}; create table more (a)` });
+      await transaction.rollbackTo();
+      await transaction.commit();
+      await database.exec({ sql: "create table late (id text primary key not null, a)" });
+      await database.enableSync("late");
+      await database.exec({ sql: "insert into late values ('x', 1)" });
+      assertEqual(await rowsOf(database, `select "table", cid, val from crsql_changes`), [["late", "a", 1]]);
+    },
+  },
 ];
