@@ -1,14 +1,16 @@
 /**
  * Two browsers that may use nothing but the relay, with the TURN credentials that the signaling server handed out, over
- * a real coturn. Plain RTCPeerConnections: what Ledger does with the credentials is tested elsewhere.
+ * a real coturn: as plain RTCPeerConnections, and as Ledgers on pages that are made to. And what a Ledger says when its
+ * credentials are refused.
  */
 
-import { expect, test } from "@playwright/test";
+import type { Browser, BrowserContext } from "@playwright/test";
 import { startCoturn } from "../signaling-server/test/coturn.js";
 import { installTimeoutMs } from "../signaling-server/test/daemons.js";
 import { runServer } from "../signaling-server/test/process.js";
 import { id } from "../signaling-server/test/support.js";
 import { createIceServers } from "../signaling-server/src/ice-servers.js";
+import { expect, expectEvent, expectPeers, test, type Replica } from "./support/test.ts";
 
 const [room, alice, bob] = [id(1), id(10), id(11)] as const;
 
@@ -20,7 +22,7 @@ test.beforeAll(async () => {
   coturn = await startCoturn();
   server = await runServer({
     TURN_SECRET: coturn.secret,
-    TURN_URLS: `turn:127.0.0.1:${coturn.port}?transport=udp`,
+    TURN_URLS: turnUrl(),
   });
 });
 
@@ -127,16 +129,75 @@ test("links two browsers that may only use the relay", async ({ browser }) => {
   await Promise.all([atAlice.close(), atBob.close()]);
 });
 
-test("refuses credentials that have expired, and the page can tell", async ({ page }) => {
-  const turn = { secret: coturn.secret, urls: [`turn:127.0.0.1:${coturn.port}?transport=udp`], ttlSeconds: 60 };
-  const agesAgoMs = Date.now() - 61_000;
-  const serversOf = (nowMs: number): RTCIceServer[] =>
-    createIceServers(turn, () => nowMs)
-      .issue()
-      .map((entry) => ({ ...entry, urls: [...entry.urls] }));
+const turnUrl = (): string => `turn:127.0.0.1:${coturn.port}?transport=udp`;
 
-  const good = await page.evaluate(gatherRelayed, serversOf(Date.now()));
-  const expired = await page.evaluate(gatherRelayed, serversOf(agesAgoMs));
+/** Credentials as the signaling server made them some seconds ago, good for a minute. */
+const issuedAgo = (seconds: number): RTCIceServer[] =>
+  createIceServers({ secret: coturn.secret, urls: [turnUrl()], ttlSeconds: 60 }, () => Date.now() - seconds * 1_000)
+    .issue()
+    .map((entry) => ({ ...entry, urls: [...entry.urls] }));
+
+/** A machine that has no way to others but by TURN. */
+const newRelayOnlyContext = async (browser: Browser, baseURL: string | undefined): Promise<BrowserContext> => {
+  const context = await browser.newContext(baseURL === undefined ? {} : { baseURL });
+  await context.addInitScript(() => {
+    class RelayOnly extends RTCPeerConnection {
+      constructor(configuration?: RTCConfiguration) {
+        super({ ...configuration, iceTransportPolicy: "relay" });
+      }
+    }
+    window.RTCPeerConnection = RelayOnly;
+  });
+  return context;
+};
+
+test("links by what the server hands out, and tells the app once when it is given expired credentials", async ({
+  newReplica,
+  browser,
+  baseURL,
+}) => {
+  const context = await newRelayOnlyContext(browser, baseURL);
+  const open = (dbName: string, iceServers?: RTCIceServer[]): Promise<Replica> =>
+    newReplica({ context, dbName, signalingUrl: server.url, ...(iceServers && { iceServers }) });
+  const [alice, bob, carol] = [await open("alice"), await open("bob"), await open("carol", issuedAgo(61))];
+  for (const replica of [alice, bob, carol]) await replica.call("connect");
+
+  const { args } = await expectEvent(carol, "error");
+
+  expect(args[0]).toMatchObject({ code: "LEDGER_TURN_REFUSED", message: expect.stringContaining("401") as unknown });
+  await expectPeers(alice, bob);
+  expect(await carol.peers()).toEqual([]);
+  for (const [replica, errors] of [
+    [alice, 0],
+    [bob, 0],
+    [carol, 1],
+  ] as const) {
+    expect(await replica.events("error")).toHaveLength(errors);
+  }
+  await context.close();
+});
+
+test("asks for others when those handed out are refused", async ({ newReplica, browser, baseURL }) => {
+  const misled = await runServer({ TURN_SECRET: "a secret that coturn does not know", TURN_URLS: turnUrl() });
+  const context = await newRelayOnlyContext(browser, baseURL);
+  const alice = await newReplica({ context, dbName: "alice", signalingUrl: misled.url });
+  const bob = await newReplica({ context, dbName: "bob", signalingUrl: misled.url });
+  const asked = alice.page
+    .waitForEvent("websocket", (socket) => socket.url().startsWith(misled.url))
+    .then((socket) => socket.waitForEvent("framesent", ({ payload }) => payload === '{"type":"ice-servers"}'));
+  await alice.call("connect");
+  await bob.call("connect");
+
+  await asked;
+
+  expect((await expectEvent(alice, "error")).args[0]).toMatchObject({ code: "LEDGER_TURN_REFUSED" });
+  await context.close();
+  await misled.kill();
+});
+
+test("refuses credentials that have expired, and the page can tell", async ({ page }) => {
+  const good = await page.evaluate(gatherRelayed, issuedAgo(0));
+  const expired = await page.evaluate(gatherRelayed, issuedAgo(61));
 
   expect(good.candidates).toBeGreaterThan(0);
   expect(expired).toEqual({ candidates: 0, codes: [401] });

@@ -23,6 +23,8 @@ export interface ChannelAttemptOptions {
   readonly timeoutMs: number;
   /** Carries one description to the other side; called any number of times, in order. */
   readonly onSignal: (description: string) => void;
+  /** A TURN server of `iceServers` said no; `errorCode` is STUN's, such as 401. May be told several times. */
+  readonly onTurnRefused?: (errorCode: number) => void;
 }
 
 export interface Network {

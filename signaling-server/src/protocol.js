@@ -22,7 +22,8 @@ export const closeCodes = /** @type {const} */ ({
 /** @typedef {{ readonly type: "join", readonly room: string, readonly member: string }} JoinFrame */
 /** @typedef {{ readonly type: "send", readonly to: string, readonly payload: string }} SendFrame */
 /** @typedef {{ readonly type: "relay", readonly to: string, readonly payload: string }} RelayFrame */
-/** @typedef {{ ok: true, frame: JoinFrame | SendFrame | RelayFrame } | { ok: false, code: "malformed" | "version-unsupported" }} Parsed */
+/** @typedef {{ readonly type: "ice-servers" }} IceServersFrame */
+/** @typedef {{ ok: true, frame: JoinFrame | SendFrame | RelayFrame | IceServersFrame } | { ok: false, code: "malformed" | "version-unsupported" }} Parsed */
 
 // 16 bytes as base64url: 22 characters, of which the last carries two bits.
 const idPattern = /^[A-Za-z0-9_-]{21}[AQgw]$/;
@@ -32,6 +33,8 @@ const leastRelayCost = 1_024;
 
 /** @type {Parsed} */
 const malformed = { ok: false, code: "malformed" };
+/** @type {Parsed} */
+const iceServersAsked = { ok: true, frame: { type: "ice-servers" } };
 /** @type {Parsed} */
 const versionUnsupported = { ok: false, code: "version-unsupported" };
 
@@ -44,6 +47,7 @@ export const parseFrame = (text) => {
   const fields = parseObject(text);
   if (fields === undefined) return malformed;
   if (fields.type === "join") return parseJoin(fields);
+  if (fields.type === "ice-servers" && Object.keys(fields).length === 1) return iceServersAsked;
   if (fields.type === "send" || fields.type === "relay") return parseSend(fields.type, fields);
   return malformed;
 };

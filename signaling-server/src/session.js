@@ -94,6 +94,7 @@ export const startSession = ({ socket, bus, limits, clock, metrics, iceServers, 
     if (!messages.take(1) || !bytes.take(length)) return refuse("rate-limited");
     if (state.phase === "waiting" && frame.type === "join") return join(frame.room, frame.member);
     if (state.phase === "joined" && frame.type === "send") return state.membership.send(frame.to, frame.payload);
+    if (state.phase === "joined" && iceServers !== undefined && frame.type === "ice-servers") return renew();
     refuse("malformed");
   };
 
@@ -128,6 +129,8 @@ export const startSession = ({ socket, bus, limits, clock, metrics, iceServers, 
     metrics.relayed(cost);
     membership.relay(to, payload);
   };
+
+  const renew = () => deliver(iceServersFrame(issueIceServers() ?? []));
 
   const issueIceServers = () => {
     issuedMs = clock.nowMs();
@@ -174,7 +177,7 @@ export const startSession = ({ socket, bus, limits, clock, metrics, iceServers, 
       missedPings += 1;
       if (socket.readyState === socket.OPEN) socket.ping();
       if (state.phase !== "joined" || iceServers === undefined) return;
-      if (clock.nowMs() - issuedMs >= iceServers.renewMs) deliver(iceServersFrame(issueIceServers() ?? []));
+      if (clock.nowMs() - issuedMs >= iceServers.renewMs) renew();
     },
     refuse,
     leave: () => {

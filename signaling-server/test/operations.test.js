@@ -184,4 +184,18 @@ describe("TURN credentials", () => {
     const { iceServers } = await atAlice.next("ice-servers");
     expect(Number.parseInt(iceServers[0].username, 10)).toBe(1_700_000_000 + 1_800 + 3_600);
   });
+
+  it("are renewed when a member asks, and only where there are any", async () => {
+    const clock = createFakeClock();
+    const [with_, without] = [await start({ clock, turn }), await start({ clock })];
+    const [atAlice, atBob] = [await with_.join(room, alice), await without.join(room, bob)];
+    await clock.advance(5_000);
+
+    atAlice.send({ type: "ice-servers" });
+    atBob.send({ type: "ice-servers" });
+
+    const { iceServers } = await atAlice.next("ice-servers");
+    expect(Number.parseInt(iceServers[0].username, 10)).toBe(1_700_000_000 + 5 + 3_600);
+    expect(await atBob.next("error")).toMatchObject({ code: "malformed" });
+  });
 });

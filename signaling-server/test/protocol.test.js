@@ -36,6 +36,7 @@ describe("parseFrame", () => {
     JSON.stringify(joinFrame(`${room.slice(0, 21)}B`, alice)),
     JSON.stringify(joinFrame(`${room}\n`, alice)),
     JSON.stringify(joinFrame(room, `${alice.slice(0, 21)}=`)),
+    JSON.stringify({ type: "ice-servers", more: 1 }),
     JSON.stringify({ type: "send", to: alice, payload: "" }),
     JSON.stringify({ type: "send", to: alice, payload: "A" }),
     JSON.stringify({ type: "send", to: alice, payload: "AA==" }),

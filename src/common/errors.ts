@@ -43,6 +43,7 @@ export const errorCodes = {
   LEDGER_DISCONNECTED: "disconnect() or close() was called before connect() was done",
   LEDGER_INSECURE_CONTEXT: "connect() needs WebCrypto, which browsers give only to https pages and localhost",
   LEDGER_WEBRTC_UNAVAILABLE: "there is no WebRTC in this environment",
+  LEDGER_TURN_REFUSED: "a TURN server refused its credentials or had no capacity; peers that need it cannot be reached",
   LEDGER_PEER_UNTRUSTED: "a peer could not prove that it holds the room's token",
   LEDGER_PEER_FAULT: "a peer broke the protocol; its link was closed and nothing of the frame was stored",
   LEDGER_PEER_INCOMPATIBLE: "a peer speaks another version of the protocol",

@@ -42,6 +42,7 @@ export interface LinkAttemptOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly onSignal: (description: string) => void;
+  readonly onTurnRefused: (errorCode: number) => void;
 }
 
 export const startLinkAttempt = (options: LinkAttemptOptions): LinkAttempt => {
@@ -51,6 +52,7 @@ export const startLinkAttempt = (options: LinkAttemptOptions): LinkAttempt => {
     iceServers: options.iceServers,
     timeoutMs: options.timeoutMs,
     onSignal: options.onSignal,
+    onTurnRefused: options.onTurnRefused,
   });
   let linked = false;
 

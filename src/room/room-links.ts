@@ -47,7 +47,10 @@ export interface RoomLinksOptions extends LinkOptions {
   readonly peers: Map<SiteId, Peer>;
   readonly mail: RoomMail;
   readonly hasMeetingPoint: () => boolean;
-  readonly currentIceServers: () => readonly RTCIceServer[];
+  readonly iceServers: {
+    readonly current: readonly RTCIceServer[];
+    refused(used: readonly RTCIceServer[], errorCode: number): void;
+  };
   readonly tell: {
     (event: "peer-join" | "peer-ready" | "peer-leave", peer: SiteId): void;
     (event: "error", error: LedgerError): void;
@@ -117,13 +120,15 @@ export const createRoomLinks = (options: RoomLinksOptions): RoomLinks => {
 
   const startAttempt = (peer: Peer, conn: ConnectionId, role: LinkAttempt["role"]): void => {
     peer.cancelRetry();
+    const iceServers = options.iceServers.current;
     const attempt = startLinkAttempt({
       ...options,
       conn,
       role,
       peerId: peer.siteId,
       linkId: options.nextLinkId(),
-      iceServers: options.currentIceServers(),
+      iceServers,
+      onTurnRefused: (errorCode) => options.iceServers.refused(iceServers, errorCode),
       timeoutMs: options.linkTimeoutMs,
       onSignal: (description) => {
         if (peer.attempt === attempt && peer.member !== undefined) mail.signal(peer.member, conn, description);

@@ -12,8 +12,8 @@
 import { createEmitter, type Unsubscribe } from "../common/emitter.ts";
 import { LedgerError } from "../common/errors.ts";
 import type { Epoch, MemberId, SiteId } from "../common/ids.ts";
-import type { SuggestedIceServer } from "../signaling/signaling.ts";
 import type { Route } from "../transport/channel.ts";
+import { createIceServers } from "./ice-servers.ts";
 import { createRoomLinks, type LinkOptions } from "./room-links.ts";
 import { createRoomMail, type Announcement, type DropReason } from "./room-mail.ts";
 import { createPeer, type Peer } from "./room-peer.ts";
@@ -63,26 +63,24 @@ export const joinRoom = (options: RoomOptions): Room => {
   let closed = false;
   let hasJoined = false;
   let clashReported = false;
-  let suggestedIceServers: readonly RTCIceServer[] = [];
   const emitter = createEmitter<RoomEvents>((error) => logger.error("a room listener threw", { error: String(error) }));
   const signaling = network.join(options.url, keys.roomId);
   const mail = createRoomMail({ signaling, keys, self, random, logger });
+  const iceServers = createIceServers({
+    own: options.iceServers,
+    signaling,
+    report: (error) => emitter.emit("error", error),
+  });
   const links = createRoomLinks({
     ...options,
     peers,
     mail,
     hasMeetingPoint: () => signaling.connected,
-    currentIceServers: () => options.iceServers ?? suggestedIceServers,
+    iceServers,
     tell: emitter.emit,
   });
 
-  /** For attempts from now on; links that stand keep theirs. */
-  const suggest = (servers: readonly SuggestedIceServer[]): void => {
-    suggestedIceServers = servers.map(({ urls, ...credentials }) => ({ urls: [...urls], ...credentials }));
-  };
-  signaling.on("ice-servers", suggest);
-  signaling.on("joined", (_, members, iceServers = []) => {
-    suggest(iceServers);
+  signaling.on("joined", (_, members) => {
     const again = hasJoined;
     hasJoined = true;
     emitter.emit("joined", again);

@@ -140,6 +140,7 @@ export const createMemoryMeetingPoint = (options: MemoryMeetingPointOptions = {}
         get connected() {
           return member.state === "joined" || member.state === "silent";
         },
+        renewIceServers: () => {}, // It has none.
         send: (to, payload) => {
           if (payload.length > maxPayloadBytes) throw new RangeError(`a payload has at most ${maxPayloadBytes} bytes`);
           if (member.state !== "joined") return;

@@ -51,6 +51,8 @@ export interface SignalingConnection {
   relay(to: MemberId, payload: Uint8Array<ArrayBuffer>): boolean;
   /** Drops silently when not joined or `to` is not there. */
   send(to: MemberId, payload: Uint8Array<ArrayBuffer>): void;
+  /** Does nothing when not joined, or when the server named none: it would take the question for a fault. */
+  renewIceServers(): void;
   /** No callback follows. Idempotent. */
   close(): void;
 }
@@ -74,6 +76,7 @@ export const openSignalingConnection = (options: ConnectionOptions): SignalingCo
   let socket: SignalingSocket | undefined;
   let phase: "joining" | "joined" | "ended" = "joining";
   let relayCredit: number | undefined;
+  let hasIceServers = false;
 
   const shut = (closeCode: number): void => {
     phase = "ended";
@@ -112,6 +115,7 @@ export const openSignalingConnection = (options: ConnectionOptions): SignalingCo
     for (const member of frame.members) if (member !== options.self) members.add(member);
     phase = "joined";
     cancelTimeout();
+    hasIceServers = frame.iceServers !== undefined;
     options.onJoined([...members], frame.iceServers);
   };
 
@@ -196,6 +200,9 @@ export const openSignalingConnection = (options: ConnectionOptions): SignalingCo
     send: (to, payload) => {
       if (phase !== "joined" || !members.has(to)) return;
       socket?.send(JSON.stringify({ type: "send", to, payload: bytesToBase64url(payload) }));
+    },
+    renewIceServers: () => {
+      if (phase === "joined" && hasIceServers) socket?.send(JSON.stringify({ type: "ice-servers" }));
     },
     close: () => {
       if (phase !== "ended") shut(1000);

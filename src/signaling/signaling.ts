@@ -55,6 +55,8 @@ export interface Signaling {
    * enough, and nothing was sent: try again after `relay-credit`.
    */
   relay(to: MemberId, payload: Uint8Array<ArrayBuffer>): boolean;
+  /** Asks for an `ice-servers` event with new credentials. Nothing comes when not connected or the operator has none. */
+  renewIceServers(): void;
   on<K extends keyof SignalingEvents>(event: K, listener: (...args: SignalingEvents[K]) => void): Unsubscribe;
   /** Leaves the room for good. Idempotent; no event follows. */
   close(): void;

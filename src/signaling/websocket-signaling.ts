@@ -159,6 +159,9 @@ export const openWebSocketSignaling = (options: WebSocketSignalingOptions): Sign
       if (payload.length > maxPayloadBytes) throw new RangeError(`a payload has at most ${maxPayloadBytes} bytes`);
       return state.phase === "joined" && state.connection.relay(to, payload);
     },
+    renewIceServers: () => {
+      if (state.phase === "joined") state.connection.renewIceServers();
+    },
     on: (event, listener) => events.on(event, listener),
     close: () => {
       if (state.phase === "closed") return;

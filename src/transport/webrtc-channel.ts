@@ -43,6 +43,8 @@ export interface WebRtcChannelOptions {
   readonly timeoutMs?: number;
   /** To be brought to the other side's `signal`, in order. May contain addresses of this machine. */
   readonly onSignal: (data: string) => void;
+  /** A TURN server said no, with this STUN error code. Not every browser tells. */
+  readonly onTurnRefused?: (errorCode: number) => void;
   readonly logger?: Logger;
   /** Default: the global ones. */
   readonly platform?: WebRtcPlatform;
@@ -118,6 +120,10 @@ export const openWebRtcChannel = (options: WebRtcChannelOptions): WebRtcOpening 
 
   const watch = (made: RTCPeerConnection): void => {
     connection = made;
+    made.addEventListener("icecandidateerror", ({ errorCode }) => {
+      // Above are codes of the browser's own: 701 is a server that does not answer, which is everyday life.
+      if (errorCode >= 300 && errorCode < 700) options.onTurnRefused?.(errorCode);
+    });
     made.addEventListener("datachannel", (event) => adopt(event.channel));
   };
 

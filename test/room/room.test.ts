@@ -81,6 +81,7 @@ describe("two members", () => {
             return signaling.connected;
           },
           on: (event, listener) => signaling.on(event, listener),
+          renewIceServers: () => signaling.renewIceServers(),
           close: () => signaling.close(),
           relays: false,
           relay: (to, payload) => signaling.relay(to, payload),

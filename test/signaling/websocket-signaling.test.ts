@@ -145,6 +145,24 @@ describe("openWebSocketSignaling", () => {
     expect(heard.names()).toEqual([]);
   });
 
+  it("asks for new TURN servers where the server has some", async () => {
+    const { last, signaling } = await arrange();
+    signaling.renewIceServers();
+    last().open();
+    last().receive({
+      type: "joined",
+      members: [],
+      iceServers: [{ urls: ["turn:turn.example"], username: "1", credential: "c" }],
+    });
+    signaling.renewIceServers();
+    expect(last().sent.slice(1)).toEqual(['{"type":"ice-servers"}']);
+
+    const without = await arrange();
+    without.enter();
+    without.signaling.renewIceServers();
+    expect(without.last().sent).toHaveLength(1);
+  });
+
   it("hands on the TURN servers that come with joined, and those that replace them", async () => {
     const { last, heard } = await arrange();
     const [first, second] = ["1", "2"].map((username) => ({ urls: ["turn:turn.example"], username, credential: "c" }));

@@ -57,6 +57,15 @@ describe("a WebRTC channel", () => {
     vi.restoreAllMocks();
   });
 
+  it("tells what TURN servers refuse, and not that some server did not answer", () => {
+    const codes: number[] = [];
+    const { connection } = start({ onTurnRefused: (code) => codes.push(code) });
+
+    for (const errorCode of [401, 701, 486, 0]) connection?.fire("icecandidateerror", { errorCode });
+
+    expect(codes).toEqual([401, 486]);
+  });
+
   it("gives RTCPeerConnection the app's servers and nothing else, none included", () => {
     const iceServers = [{ urls: "turn:turn.example", username: "u", credential: "c" }];
 
