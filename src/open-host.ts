@@ -28,11 +28,14 @@ import { openTabHost } from "./tabs/tab-host.ts";
 import { createWebLocks } from "./tabs/web-locks.ts";
 import { createWebNetwork } from "./web-network.ts";
 import { startReplicaWorker } from "./worker-endpoint.ts";
+import { createWorkerStock, type WorkerStock } from "./worker-stock.ts";
 
 interface Platform {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Undefined where there are no workers. */
+  readonly workers: WorkerStock | undefined;
 }
 
 export const openHost = async (options: ResolvedOptions): Promise<Host> => {
@@ -40,6 +43,10 @@ export const openHost = async (options: ResolvedOptions): Promise<Host> => {
     clock: createSystemClock(),
     random: createSystemRandom(),
     logger: options.logger ?? createSilentLogger(),
+    workers:
+      typeof Worker === "undefined"
+        ? undefined
+        : createWorkerStock(() => startReplicaWorker(options.workerUrl), wasmUrlOf(options)),
   };
   const locks = sharedLocks(options);
   if (locks === undefined) return openLeader(options, platform, options.storageLadder, new AbortController().signal);
@@ -49,6 +56,7 @@ export const openHost = async (options: ResolvedOptions): Promise<Host> => {
     locks: createWebLocks(locks),
     channels: createBroadcastChannels(),
     lifecycle: createPageLifecycle(),
+    warmUp: (signal) => platform.workers?.warmUp(signal),
     openLeader: (known, signal) => openLeader(options, platform, ladderAfter(options.storageLadder, known), signal),
   });
 };
@@ -72,12 +80,13 @@ const openLeader = async (
   signal: AbortSignal,
 ): Promise<Host> => {
   signal.throwIfAborted();
+  const wasmUrl = wasmUrlOf(options);
   const replicaOptions: ReplicaOptions = {
     name: options.dbName,
     ladder,
     directory: options.directory,
     relayDelayMs: options.relayDelayMs,
-    ...(options.wasmUrl === undefined ? {} : { wasmUrl: new URL(options.wasmUrl, baseUrl()).href }),
+    ...(wasmUrl === undefined ? {} : { wasmUrl }),
   };
   const replica = await openReplicaHere(replicaOptions, options, platform, signal);
   const store = typeof indexedDB === "undefined" ? createMemoryKeyStore() : createIndexedDbKeyStore();
@@ -98,8 +107,8 @@ const openReplicaHere = async (
   platform: Platform,
   signal: AbortSignal,
 ): Promise<Replica> => {
-  if (typeof Worker !== "undefined") {
-    const worker = startReplicaWorker(options.workerUrl);
+  if (platform.workers !== undefined) {
+    const worker = platform.workers.take();
     signal.addEventListener("abort", () => worker.terminate());
     return openReplicaInWorker(worker, replicaOptions, options.logger);
   }
@@ -107,5 +116,8 @@ const openReplicaHere = async (
   const { openReplica } = await import("./replica.ts");
   return openReplica(replicaOptions, platform);
 };
+
+const wasmUrlOf = ({ wasmUrl }: ResolvedOptions): string | undefined =>
+  wasmUrl === undefined ? undefined : new URL(wasmUrl, baseUrl()).href;
 
 const baseUrl = (): string => (typeof document === "undefined" ? import.meta.url : document.baseURI);

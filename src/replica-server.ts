@@ -6,6 +6,8 @@ import { errorToWire, LedgerError } from "./common/errors.ts";
 import type { LinkId } from "./common/ids.ts";
 import { createSilentLogger, type LogFields, type Logger } from "./common/logger.ts";
 import { createSystemRandom } from "./common/random.ts";
+import type { Engine } from "./database/engine-module.ts";
+import { warmUpEngine } from "./database/warm-engine.ts";
 import { openReplica, type Replica } from "./replica.ts";
 import type {
   MessageEndpoint,
@@ -86,11 +88,13 @@ const createPageLogger = (page: Page): Logger => {
 /** Serves `page` until it asks to close. One page, one replica. */
 export const serveReplica = (page: Page): void => {
   let replica: Promise<Replica> | undefined;
+  let warmEngine: Promise<Engine> | undefined;
   let version = 0;
   const links = new Map<LinkId, PageLink>();
 
   const open = async (request: Extract<ReplicaRequest, { type: "open" }>): Promise<RequestAnswers["open"]> => {
     replica ??= openReplica(request.options, {
+      ...(warmEngine === undefined ? {} : { warmEngine }),
       clock: createSystemClock(),
       random: createSystemRandom(),
       logger: request.logs ? createPageLogger(page) : createSilentLogger(),
@@ -141,6 +145,10 @@ export const serveReplica = (page: Page): void => {
 
   page.onMessage((message) => {
     switch (message.type) {
+      case "warm-up":
+        warmEngine = warmUpEngine(message.wasmUrl);
+        warmEngine.catch(() => {}); // Told when an engine is needed.
+        return;
       case "request":
         return void answer(message.id, message.request);
       case "link-opened": {

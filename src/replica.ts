@@ -11,6 +11,7 @@ import type { Logger } from "./common/logger.ts";
 import type { Random } from "./common/random.ts";
 import { openChangeLog } from "./database/change-log.ts";
 import type { Commit, DatabaseOptions, StorageKind } from "./database/database.ts";
+import type { Engine } from "./database/engine-module.ts";
 import type { RowChange } from "./database/row-change.ts";
 import { openDatabase } from "./database/open-database.ts";
 import { createCallAnswerer } from "./answer-calls.ts";
@@ -52,13 +53,18 @@ export interface ReplicaOptions extends DatabaseOptions {
   readonly relayDelayMs: number;
 }
 
+export interface ReplicaPlatform {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** From warmUpEngine(). Default: an engine is loaded when the database is opened. */
+  readonly warmEngine?: Promise<Engine>;
+}
+
 /** @throws LedgerError LEDGER_STORAGE_UNAVAILABLE, LEDGER_STORAGE_BUSY, LEDGER_QUOTA_EXCEEDED */
-export const openReplica = async (
-  options: ReplicaOptions,
-  platform: { readonly clock: Clock; readonly random: Random; readonly logger: Logger },
-): Promise<Replica> => {
+export const openReplica = async (options: ReplicaOptions, platform: ReplicaPlatform): Promise<Replica> => {
   const { clock, random, logger } = platform;
-  const database = await openDatabase(options);
+  const database = await openDatabase(options, logger, platform.warmEngine);
   const epoch = bytesToHex(random.bytes(16)) as Epoch;
   const log = await openChangeLog({ database, epoch, nowMs: clock.nowMs() }).catch(async (error: unknown) => {
     await database.close();

@@ -1,8 +1,9 @@
 /** A database that lives in this context's memory and is gone with it. */
 
 import type { EngineHost } from "./engine-host.ts";
+import type { Engine } from "./engine-module.ts";
 import { createMemoryDirectory } from "./memory-directory.ts";
-import { openSqlite } from "./sqlite-connection.ts";
+import { openSqlite, type SqliteConnection } from "./sqlite-connection.ts";
 import { createSyncVfs, type VfsDirectory } from "./vfs.ts";
 import { loadEngine } from "./wasm-location.ts";
 
@@ -14,10 +15,14 @@ export const openMemoryHost = async (
   directory: VfsDirectory = createMemoryDirectory(),
 ): Promise<EngineHost> => ({
   storage: "memory",
-  openConnection: async () => {
-    const engine = await loadEngine("sync", wasmUrl);
-    engine.module.registerVFS(createSyncVfs({ name: vfsName, directory }), false);
-    return openSqlite({ engine, fileName: "ledger.db", vfs: vfsName });
-  },
+  openConnection: async () => openMemoryConnection(await loadEngine("sync", wasmUrl), directory),
   release: async () => {},
 });
+
+export const openMemoryConnection = (
+  engine: Engine,
+  directory: VfsDirectory = createMemoryDirectory(),
+): Promise<SqliteConnection> => {
+  engine.module.registerVFS(createSyncVfs({ name: vfsName, directory }), false);
+  return openSqlite({ engine, fileName: "ledger.db", vfs: vfsName });
+};

@@ -8,6 +8,7 @@ import { LedgerError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { Database, DatabaseOptions, StorageKind } from "./database.ts";
 import type { EngineHost } from "./engine-host.ts";
+import type { Engine } from "./engine-module.ts";
 import { isNode, nodeModule } from "./node-platform.ts";
 import { createSqliteDatabase } from "./sqlite-database.ts";
 
@@ -23,11 +24,15 @@ const directoryOf = ({ directory }: DatabaseOptions): string => {
 };
 
 // Each host is loaded only when its rung is tried: a page that has OPFS never fetches the asynchronous engine, nor Node's parts.
-const openHost = async (kind: StorageKind, options: DatabaseOptions): Promise<EngineHost> => {
+const openHost = async (
+  kind: StorageKind,
+  options: DatabaseOptions,
+  warm: Promise<Engine> | undefined,
+): Promise<EngineHost> => {
   const { name, wasmUrl } = options;
   switch (kind) {
     case "opfs":
-      return (await import("./opfs-host.ts")).openOpfsHost(name, wasmUrl);
+      return (await import("./opfs-host.ts")).openOpfsHost(name, wasmUrl, warm);
     case "idb":
       return (await import("./idb-host.ts")).openIdbHost(name, wasmUrl);
     case "file":
@@ -61,14 +66,19 @@ const rungsToTry = async (options: DatabaseOptions): Promise<readonly StorageKin
 };
 
 /**
+ * @param warm - an engine that is ready, from warmUpEngine(), for a database in OPFS
  * @throws LedgerError LEDGER_STORAGE_UNAVAILABLE when no rung can be had, LEDGER_STORAGE_BUSY when the database is open elsewhere,
  *   LEDGER_ENGINE_UNAVAILABLE when the wasm file cannot be loaded
  */
-export const openDatabase = async (options: DatabaseOptions, logger?: Logger): Promise<Database> => {
+export const openDatabase = async (
+  options: DatabaseOptions,
+  logger?: Logger,
+  warm?: Promise<Engine>,
+): Promise<Database> => {
   let cause: unknown;
   for (const kind of await rungsToTry(options)) {
     try {
-      return await createSqliteDatabase(await openHost(kind, options), logger);
+      return await createSqliteDatabase(await openHost(kind, options, warm), logger);
     } catch (error) {
       if (!(error instanceof LedgerError) || error.code !== "LEDGER_STORAGE_UNAVAILABLE") throw error;
       cause = error;

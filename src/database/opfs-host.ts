@@ -8,6 +8,7 @@ import { LedgerError } from "../common/errors.ts";
 import type { Clock } from "../common/clock.ts";
 import { createSystemClock } from "../common/system-clock.ts";
 import type { EngineHost } from "./engine-host.ts";
+import type { Engine } from "./engine-module.ts";
 import { createMemoryDirectory } from "./memory-directory.ts";
 import { openSqlite } from "./sqlite-connection.ts";
 import { createSyncVfs, type VfsDirectory, type VfsFile } from "./vfs.ts";
@@ -149,17 +150,24 @@ const openHandlesPatiently = async (name: string, clock: Clock): Promise<Map<str
   }
 };
 
-/** @throws LedgerError LEDGER_STORAGE_UNAVAILABLE, LEDGER_STORAGE_BUSY */
+/**
+ * @param warm - an engine for the first connection
+ * @throws LedgerError LEDGER_STORAGE_UNAVAILABLE, LEDGER_STORAGE_BUSY
+ */
 export const openOpfsHost = async (
   name: string,
   wasmUrl?: string,
+  warm?: Promise<Engine>,
   clock: Clock = createSystemClock(),
 ): Promise<EngineHost> => {
   const handles = await openHandlesPatiently(name, clock);
+  let spare = warm;
   return {
     storage: "opfs",
     openConnection: async () => {
-      const engine = await loadEngine("sync", wasmUrl);
+      // When making one ready went wrong, loading one now says why.
+      const engine = (await spare?.catch(() => undefined)) ?? (await loadEngine("sync", wasmUrl));
+      spare = undefined;
       const vfs = createSyncVfs({ name: vfsName, directory: createHandleDirectory(handles) });
       engine.module.registerVFS(vfs, false);
       return openSqlite({ engine, fileName: databaseFile, vfs: vfsName });

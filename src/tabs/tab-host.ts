@@ -22,6 +22,8 @@ export interface TabHostOptions extends Pick<TabSessionOptions, "locks" | "chann
   readonly dbName: string;
   readonly lifecycle: PageLifecycle;
   readonly random: Random;
+  /** Makes ready what opening a database in OPFS takes, without touching one; until `signal` is aborted. */
+  readonly warmUp: (signal: AbortSignal) => void;
   /**
    * Opens the replica and leads it; all of it ends at once when `signal` is aborted.
    * @param known - where the tabs before had the database; no other place may be tried then
@@ -149,6 +151,9 @@ export const openTabHost = async (options: TabHostOptions): Promise<Host> => {
       tab: bytesToHex(random.bytes(16)) as TabId,
       names,
       openLeader: (signal) => options.openLeader(snapshot?.storage, signal),
+      warmUp: (signal) => {
+        if (snapshot?.storage === "opfs") options.warmUp(signal);
+      },
       roomToResume: () => room,
       listener,
     });

@@ -95,6 +95,8 @@ export type Outcome =
 export const tabNames = (dbName: string) => ({
   /** Whoever holds this lock leads. */
   leaderLock: `ledger:${dbName}`,
+  /** Held by the tab that leads next, while it waits for the leader's lock. */
+  heirLock: `ledger-heir:${dbName}`,
   /** Held by each tab for as long as it is there, so that the others learn of its death from the platform. */
   tabLock: (tab: TabId): string => `ledger-tab:${dbName}:${tab}`,
   channel: `ledger:${dbName}`,

@@ -18,6 +18,8 @@ export interface OpenTab {
   readonly replicas: FakeReplica[];
   /** What each was opened with: where the database was known to be. */
   readonly known: (StorageKind | undefined)[];
+  /** How many times it got ready to lead. */
+  warmed(): number;
 }
 
 export interface FakeTabs {
@@ -47,12 +49,14 @@ export const createFakeTabs = (): FakeTabs => {
       const replicas: FakeReplica[] = [];
       const known: (StorageKind | undefined)[] = [];
       const events: HostEvent[] = [];
+      let warmed = 0;
       const host = await openTabHost({
         ...tab,
         dbName: "notes",
         clock,
         random: createSystemRandom(),
         logger: createSilentLogger(),
+        warmUp: () => void (warmed += 1),
         openLeader: async (where, signal) => {
           const replica = await openFakeReplica(file, AbortSignal.any([signal, tab.died]));
           known.push(where);
@@ -61,7 +65,7 @@ export const createFakeTabs = (): FakeTabs => {
         },
       });
       host.onEvent((event) => events.push(event));
-      return { tab, host, events, replicas, known };
+      return { tab, host, events, replicas, known, warmed: () => warmed };
     },
     rest,
     pass: async (ms) => {

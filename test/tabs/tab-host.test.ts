@@ -130,6 +130,22 @@ test("hands over when the leader closes: what it was asked is answered, and noth
   expect(await codeOf(execOn(alice.host, { sql: "four" }))).toBe("LEDGER_CLOSED");
 });
 
+test("gets ready to lead in the tab that is next, and in no other", async () => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  const bob = await tabs.open();
+  const carol = await tabs.open();
+  const warmed = (): readonly number[] => [alice, bob, carol].map((tab) => tab.warmed());
+
+  await tabs.pass(1_500);
+  expect(warmed()).toEqual([0, 1, 0]);
+  await alice.host.close();
+  await tabs.pass(1_500);
+
+  expect(warmed()).toEqual([0, 1, 1]);
+  expect(bob.host.snapshot.role).toBe("leader");
+});
+
 test("hands over when the leader crashes: what a follower asked is done once, whether it was done before or not", async () => {
   const tabs = createFakeTabs();
   const alice = await tabs.open();
