@@ -36,7 +36,8 @@ export interface LedgerOptions {
   /** Whether to link with a peer that was found in the room. Default: with every one. */
   readonly acceptPeer?: (peerId: SiteId) => boolean;
   /**
-   * Links at most, 2 to 32. Larger rooms hold together by relaying: everyone keeps its neighbours in the ring of ids.
+   * Links at most, 2 to 32. A room of up to so many replicas is a full mesh. Larger ones hold together by relaying:
+   * everyone links with its neighbours in several rings, which takes three quarters of the places.
    * Default 8.
    */
   readonly maxLinks?: number;

@@ -13,10 +13,12 @@ export interface TestNetwork extends Network {
   readonly channels: MemoryNetwork;
 }
 
-/** Give the same one to every Ledger that shall meet, as option `network`; any `ws://` URL will do. */
-export const createTestNetwork = (): TestNetwork => {
+/**
+ * Give the same one to every Ledger that shall meet, as option `network`; any `ws://` URL will do.
+ * @param channels - for channels with latency, jitter or a bandwidth. Default: messages arrive on the next microtask
+ */
+export const createTestNetwork = (channels: MemoryNetwork = createMemoryNetwork()): TestNetwork => {
   const meetingPoint = createMemoryMeetingPoint();
-  const channels = createMemoryNetwork();
   const offered = new Map<string, Channel>();
   let nextOffer = 1;
 

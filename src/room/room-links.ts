@@ -4,19 +4,19 @@
  */
 
 import type { Clock } from "../common/clock.ts";
-import { LedgerError } from "../common/errors.ts";
+import type { LedgerError } from "../common/errors.ts";
 import type { Epoch, LinkId, SiteId } from "../common/ids.ts";
 import type { Logger } from "../common/logger.ts";
 import type { Random } from "../common/random.ts";
 import type { Network } from "../network.ts";
 import type { RoomKeys } from "../security/room-keys.ts";
 import { createConnectionId, type ConnectionId } from "../security/sealed-envelope.ts";
-import { defaultRetryPolicy, reconnectDelayMs } from "../signaling/retry-policy.ts";
 import type { PeerLink } from "../transport/link.ts";
 import { startLinkAttempt, type AttemptFailure, type LinkAttempt } from "./link-attempt.ts";
-import { nearestInRing } from "./neighbours.ts";
+import { createRoomChoice } from "./room-choice.ts";
 import type { RoomMail } from "./room-mail.ts";
 import type { Peer } from "./room-peer.ts";
+import { createRoomWaits } from "./room-waits.ts";
 
 /** How long a peer that seems to be gone has to answer. */
 const probeTimeoutMs = 2_000;
@@ -58,7 +58,9 @@ export interface RoomLinksOptions extends LinkOptions {
 }
 
 export interface RoomLinks {
-  /** Begins an attempt when one is due, ours to make, wanted and there is a place. */
+  /** The peer is new in the room. */
+  met(peer: Peer): void;
+  /** Begins an attempt when one is due, ours to make, wanted and there is a place; asks for one that is not ours. */
   tryToLink(peer: Peer): void;
   signalled(peer: Peer, conn: ConnectionId, description: string): void;
   declined(peer: Peer, conn: ConnectionId): void;
@@ -72,19 +74,31 @@ export interface RoomLinks {
 }
 
 export const createRoomLinks = (options: RoomLinksOptions): RoomLinks => {
-  const { self, acceptPeer, maxLinks, clock, random, logger, peers, mail, hasMeetingPoint, tell } = options;
+  const { self, maxLinks, clock, random, logger, peers, mail, hasMeetingPoint, tell } = options;
   let closed = false;
   let isMakingPlace = false;
+  const choice = createRoomChoice({ ...options, self: self.siteId, onError: (error) => tell("error", error) });
 
   const isInitiator = (peer: Peer): boolean => self.siteId < peer.siteId;
+  const { retryLater, askLater, trimLater } = createRoomWaits({
+    ...options,
+    choice,
+    isInitiator,
+    canMeet: () => !closed && hasMeetingPoint(),
+    tryToLink: (peer) => tryToLink(peer),
+  });
   const openCount = (): number => [...peers.values()].filter((peer) => peer.link ?? peer.attempt).length;
 
   const hasMaxAttempts = (): boolean =>
     [...peers.values()].filter((peer) => peer.attempt !== undefined).length >= maxPendingAttempts;
 
   const tryToLink = (peer: Peer): void => {
-    if (closed || !isInitiator(peer) || peer.link !== undefined || peer.attempt !== undefined) return;
-    if (peer.member === undefined || !hasMeetingPoint() || !isAccepted(peer)) return;
+    if (closed || peer.link !== undefined || peer.attempt !== undefined) return;
+    if (peer.member === undefined || !hasMeetingPoint()) return;
+    // Who was refused is asked about again: the app may have changed its mind.
+    if (!choice.isWanted(peer) && !peer.isAsking && !peer.isRefused) return;
+    if (!choice.isAccepted(peer)) return;
+    if (!isInitiator(peer)) return askLater(peer);
     if (hasMaxAttempts() || !makePlace(peer)) return;
     startAttempt(peer, createConnectionId(random), "initiator");
   };
@@ -92,9 +106,8 @@ export const createRoomLinks = (options: RoomLinksOptions): RoomLinks => {
   /** Whether there is room for a link with `peer`; rule 3 of the room makes it for a neighbour. */
   const makePlace = (peer: Peer): boolean => {
     if (openCount() < maxLinks) return true;
-    const near = nearestInRing(self.siteId, [...peers.keys()]);
-    if (!near.has(peer.siteId)) return false;
-    const spares = [...peers.values()].filter((other) => other !== peer && !near.has(other.siteId));
+    if (!choice.isWanted(peer)) return false;
+    const spares = [...peers.values()].filter((other) => other !== peer && !choice.isWanted(other));
     const spare =
       spares.find((other) => other.attempt !== undefined) ?? spares.find((other) => other.link !== undefined);
     if (spare === undefined) return false;
@@ -104,18 +117,6 @@ export const createRoomLinks = (options: RoomLinksOptions): RoomLinks => {
     isMakingPlace = false;
     retryLater(spare);
     return openCount() < maxLinks;
-  };
-
-  const isAccepted = (peer: Peer): boolean => {
-    try {
-      return acceptPeer(peer.siteId);
-    } catch (error) {
-      tell(
-        "error",
-        new LedgerError("LEDGER_LISTENER_FAILED", "acceptPeer threw; the peer was not accepted", { cause: error }),
-      );
-      return false;
-    }
   };
 
   const startAttempt = (peer: Peer, conn: ConnectionId, role: LinkAttempt["role"]): void => {
@@ -154,6 +155,7 @@ export const createRoomLinks = (options: RoomLinksOptions): RoomLinks => {
       tell("peer-join", peer.siteId);
     }
     peer.linkedAtMs = clock.nowMs();
+    peer.asks = 0;
     link.on("close", (reason) => linkClosed(peer, link, reason));
     options.onLink(link);
     tell("peer-ready", peer.siteId);
@@ -172,14 +174,6 @@ export const createRoomLinks = (options: RoomLinksOptions): RoomLinks => {
     givePlace(peer);
   };
 
-  const retryLater = (peer: Peer): void => {
-    peer.cancelRetry();
-    if (!isInitiator(peer)) return;
-    const delayMs = reconnectDelayMs(defaultRetryPolicy, peer.failures, random.unit());
-    peer.retryAtMs = clock.nowMs() + delayMs;
-    peer.cancelRetry = clock.setTimer(delayMs, () => tryToLink(peer));
-  };
-
   const linkClosed = (peer: Peer, link: PeerLink, reason: string): void => {
     if (peer.link !== link) return;
     logger.info("link closed", { peer: peer.siteId, reason });
@@ -192,15 +186,19 @@ export const createRoomLinks = (options: RoomLinksOptions): RoomLinks => {
     } else {
       // Still in the room: it is discovered anew, and linked anew when that is ours to do.
       tell("peer-join", peer.siteId);
-      if (hasMeetingPoint() && !isInitiator(peer)) mail.announce(peer.member, false);
+      peer.isAsking = false;
+      if (hasMeetingPoint() && !isInitiator(peer) && choice.isWanted(peer)) mail.announce(peer.member, false);
       retryLater(peer);
+      if (!isInitiator(peer)) askLater(peer);
     }
     givePlace(peer);
   };
 
   /** A place has become free for others than `peer`; not while it is being made for one of them. */
   const givePlace = (peer: Peer): void => {
+    choice.changed();
     if (isMakingPlace) return;
+    for (const other of peers.values()) trimLater(other);
     // Who was turned down or out of reach a moment ago waits: two such peers would be tried in turn for ever.
     for (const other of peers.values()) if (other !== peer && clock.nowMs() >= other.retryAtMs) tryToLink(other);
   };
@@ -213,8 +211,11 @@ export const createRoomLinks = (options: RoomLinksOptions): RoomLinks => {
 
   const forget = (peer: Peer): void => {
     peer.cancelRetry();
+    peer.cancelAsk?.();
+    peer.cancelTrim?.();
     dropAttempt(peer);
     peers.delete(peer.siteId);
+    choice.changed();
   };
 
   const probe = async ({ link }: Peer): Promise<void> => {
@@ -223,13 +224,18 @@ export const createRoomLinks = (options: RoomLinksOptions): RoomLinks => {
   };
 
   return {
+    met: (peer) => {
+      choice.changed();
+      for (const other of peers.values()) trimLater(other);
+      tryToLink(peer);
+    },
     tryToLink,
     signalled: (peer, conn, description) => {
       if (closed) return;
       if (peer.attempt?.conn === conn) return peer.attempt.signal(description);
       if (isInitiator(peer)) return; // Of an attempt of ours that is over.
       if (peer.member === undefined) return;
-      if (!isAccepted(peer)) return mail.decline(peer.member, conn);
+      if (!choice.isAccepted(peer)) return mail.decline(peer.member, conn);
       if (peer.attempt === undefined && (hasMaxAttempts() || (peer.link === undefined && !makePlace(peer)))) {
         return mail.decline(peer.member, conn);
       }
@@ -248,7 +254,10 @@ export const createRoomLinks = (options: RoomLinksOptions): RoomLinks => {
       peer.link?.close("SUPERSEDED");
     },
     probe: (peer) => void probe(peer),
-    forget,
+    forget: (peer) => {
+      forget(peer);
+      givePlace(peer); // Others may stand beside us in the rings now.
+    },
     close: () => {
       if (closed) return;
       closed = true;

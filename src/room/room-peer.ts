@@ -14,7 +14,19 @@ export interface Peer {
   /** Attempts and links that failed since the last link that held. */
   failures: number;
   linkedAtMs: number;
+  /** The app did not accept it when it was asked last. */
+  isRefused: boolean;
+  /** It asked for a link, which it cannot make itself. */
+  isAsking: boolean;
+  /** Where it stands in the rings; filled in when it is looked up first. */
+  ringKeys: readonly string[] | undefined;
   cancelRetry: () => void;
+  /** Links that we asked the peer for since the last one. */
+  asks: number;
+  /** Ends the wait after which the peer is asked for a link; undefined when none runs. */
+  cancelAsk: (() => void) | undefined;
+  /** Ends the wait after which a link that is not wanted any more is closed; undefined when none runs. */
+  cancelTrim: (() => void) | undefined;
   /** No attempt of ours before, unless the peer is new: what it announces must not outrun the delay. */
   retryAtMs: number;
 }
@@ -27,6 +39,12 @@ export const createPeer = (siteId: SiteId, epoch: Epoch, member: MemberId): Peer
   attempt: undefined,
   failures: 0,
   linkedAtMs: 0,
+  isRefused: false,
+  isAsking: false,
+  ringKeys: undefined,
   cancelRetry: () => {},
+  asks: 0,
+  cancelAsk: undefined,
+  cancelTrim: undefined,
   retryAtMs: 0,
 });

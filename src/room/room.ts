@@ -3,8 +3,8 @@
  * link with them; every authenticated link goes to `onLink`. Never sees a row. Rules:
  * 1. A peer is `joined` from its first announcement until it is neither a member nor linked; both ends are told once.
  * 2. At most one attempt and one link per peer; a newer offer or a newer epoch replaces what there was.
- * 3. In a room of more than `maxLinks` peers everyone keeps links to its two neighbours in the ring of ids, at the cost of
- *    any other link: so the links of the room hold together whoever else finds no place.
+ * 3. In a room of more than `maxLinks` replicas everyone keeps links to its neighbours in several rings, at the cost of any
+ *    other link: so the links of the room hold together whoever else finds no place. See neighbours.ts.
  * 4. Of the attempts at links no more than eight are under way at a time, whatever others ask for.
  * 5. A lost meeting point changes nothing for links. A member that leaves it is probed before it is given up.
  */
@@ -60,6 +60,8 @@ export interface RoomOptions extends LinkOptions {
 export const joinRoom = (options: RoomOptions): Room => {
   const { keys, self, network, random, logger } = options;
   const peers = new Map<SiteId, Peer>();
+  /** Members who have not said yet who they are. */
+  const asked = new Set<MemberId>();
   let closed = false;
   let hasJoined = false;
   let clashReported = false;
@@ -84,7 +86,11 @@ export const joinRoom = (options: RoomOptions): Room => {
     const again = hasJoined;
     hasJoined = true;
     emitter.emit("joined", again);
-    for (const member of members) mail.announce(member, true);
+    asked.clear();
+    for (const member of members) {
+      asked.add(member);
+      mail.announce(member, true);
+    }
     // Who did not come back with the meeting point is known by not answering; linked peers stay either way.
     for (const peer of peers.values())
       if (peer.member !== undefined && !members.includes(peer.member)) memberLeft(peer);
@@ -113,6 +119,7 @@ export const joinRoom = (options: RoomOptions): Room => {
     for (const other of peers.values()) if (other.member === from && other.siteId !== siteId) memberLeft(other);
     // A clone is answered as well, so that both sides hear of it.
     if (asks) mail.announce(from, false);
+    const isAnswer = asked.delete(from);
     if (siteId === self.siteId) return reportClash(epoch);
 
     let peer = peers.get(siteId);
@@ -120,11 +127,12 @@ export const joinRoom = (options: RoomOptions): Room => {
       peer = createPeer(siteId, epoch, from);
       peers.set(siteId, peer);
       emitter.emit("peer-join", siteId);
-      return links.tryToLink(peer);
+      return links.met(peer);
     }
     const isAnew = peer.epoch !== epoch;
     peer.epoch = epoch;
     peer.member = from;
+    peer.isAsking ||= !asks && !isAnswer;
     if (isAnew) links.supersede(peer);
     else links.probe(peer);
     if (isAnew || options.clock.nowMs() >= peer.retryAtMs) links.tryToLink(peer);
