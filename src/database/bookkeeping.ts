@@ -8,6 +8,7 @@ import { bytesToHex, bytesToSiteId, hexToBytes, siteIdToBytes, type Epoch, type 
 import type { Frontier } from "../replication/frontier.ts";
 import type { Cursor } from "../replication/message.ts";
 import type { Connection } from "./connection.ts";
+import { closeOwnRun, isOwnVersion, ownSite, runSchema } from "./origin-runs.ts";
 import { requestLogSchema } from "./request-log.ts";
 
 /** Openings of the database that are remembered; a peer whose cursor is of an older one reads from the beginning. */
@@ -15,9 +16,6 @@ const keptEpochs = 64;
 
 const schema = `
   CREATE TABLE IF NOT EXISTS ledger_site (id INTEGER PRIMARY KEY, site BLOB NOT NULL UNIQUE);
-  CREATE TABLE IF NOT EXISTS ledger_origin (
-    local_version INTEGER PRIMARY KEY, site INTEGER NOT NULL, origin_version INTEGER NOT NULL
-  );
   CREATE TABLE IF NOT EXISTS ledger_frontier (site INTEGER PRIMARY KEY, version INTEGER NOT NULL);
   CREATE TABLE IF NOT EXISTS ledger_cursor (site INTEGER PRIMARY KEY, epoch BLOB NOT NULL, position INTEGER NOT NULL);
   CREATE TABLE IF NOT EXISTS ledger_epoch (
@@ -40,7 +38,7 @@ export interface EpochRecord {
 }
 
 export const createBookkeepingTables = (connection: Connection): Promise<void> =>
-  connection.run(schema + requestLogSchema);
+  connection.run(schema + runSchema + requestLogSchema);
 
 /**
  * Records that the database is open under `epoch` and answers all remembered openings, oldest first. Every opening but
@@ -110,15 +108,13 @@ export const siteNumber = async (connection: Connection, site: SiteId): Promise<
   return made[0]?.[0] as number;
 };
 
-/** Raises entries of the frontier; never lowers one. */
-export const raiseFrontier = async (connection: Connection, claims: Frontier): Promise<void> => {
-  for (const [site, version] of claims) {
-    await connection.all(
-      `INSERT INTO ledger_frontier (site, version) VALUES (?, ?)
-       ON CONFLICT (site) DO UPDATE SET version = max(version, excluded.version)`,
-      [await siteNumber(connection, site), version],
-    );
-  }
+/** Raises an entry of the frontier; never lowers it. @param site - number of the site, or {@link ownSite} */
+export const raiseEntry = async (connection: Connection, site: number, version: number): Promise<void> => {
+  await connection.all(
+    `INSERT INTO ledger_frontier (site, version) VALUES (?, ?)
+     ON CONFLICT (site) DO UPDATE SET version = max(version, excluded.version)`,
+    [site, version],
+  );
 };
 
 export const readCursor = async (connection: Connection, peer: SiteId): Promise<Cursor | undefined> => {
@@ -145,41 +141,6 @@ export interface Origin {
   readonly originVersion: number;
 }
 
-/** Origins of the local versions in (after, to] that came from elsewhere. */
-export const readOrigins = async (connection: Connection, after: number, to: number): Promise<Map<number, Origin>> => {
-  const rows = await connection.all(
-    `SELECT o.local_version, s.site, o.origin_version FROM ledger_origin o JOIN ledger_site s ON s.id = o.site
-     WHERE o.local_version > ? AND o.local_version <= ?`,
-    [after, to],
-  );
-  return new Map(
-    rows.map(([version, site, originVersion]) => [
-      version as number,
-      { site: bytesToSiteId(site as Uint8Array), originVersion: originVersion as number },
-    ]),
-  );
-};
-
-export const writeOrigin = async (connection: Connection, localVersion: number, origin: Origin): Promise<void> => {
-  await connection.all("INSERT OR REPLACE INTO ledger_origin (local_version, site, origin_version) VALUES (?, ?, ?)", [
-    localVersion,
-    await siteNumber(connection, origin.site),
-    origin.originVersion,
-  ]);
-};
-
-/**
- * Forgets origins above the newest stored version: all their rows lost to later ones of the same transaction, and the
- * next local write will take the number.
- */
-export const dropUnusedOrigins = async (connection: Connection, newestVersion: number): Promise<void> => {
-  await connection.all("DELETE FROM ledger_origin WHERE local_version > ?", [newestVersion]);
-};
-
-/** Whether local version `version` was written here. */
-const isOwnVersion = async (connection: Connection, version: number): Promise<boolean> =>
-  (await connection.all("SELECT 1 FROM ledger_origin WHERE local_version = ?", [version])).length === 0;
-
 /**
  * What is held. Of the own writes the newest stored version tells, unless it came from elsewhere: then it is what
  * {@link noteOwnVersion} wrote down before that.
@@ -187,14 +148,18 @@ const isOwnVersion = async (connection: Connection, version: number): Promise<bo
  */
 export const readFrontierAt = async (connection: Connection, own: SiteId, newest: number): Promise<Frontier> => {
   const rows = await connection.all(
-    "SELECT s.site, f.version FROM ledger_frontier f JOIN ledger_site s ON s.id = f.site",
+    "SELECT s.site, f.version FROM ledger_frontier f LEFT JOIN ledger_site s ON s.id = f.site",
   );
-  const frontier = new Map(rows.map(([site, version]) => [bytesToSiteId(site as Uint8Array), version as number]));
+  const frontier = new Map(
+    rows.map(([site, version]) => [site === null ? own : bytesToSiteId(site as Uint8Array), version as number]),
+  );
   if (newest > 0 && (await isOwnVersion(connection, newest))) frontier.set(own, newest);
   return frontier;
 };
 
 /** To be called before a merge, which makes the newest version one from elsewhere. */
-export const noteOwnVersion = async (connection: Connection, own: SiteId, newest: number): Promise<void> => {
-  if (newest > 0 && (await isOwnVersion(connection, newest))) await raiseFrontier(connection, new Map([[own, newest]]));
+export const noteOwnVersion = async (connection: Connection, newest: number): Promise<void> => {
+  if (newest === 0 || !(await isOwnVersion(connection, newest))) return;
+  await closeOwnRun(connection, newest);
+  await raiseEntry(connection, ownSite, newest);
 };

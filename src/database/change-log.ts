@@ -15,10 +15,14 @@ import { isApplicable, mergeGroups } from "./change-writer.ts";
 import type { Connection } from "./connection.ts";
 import type { Database } from "./database.ts";
 import { forgetOldRequests } from "./request-log.ts";
+import { tidyRuns } from "./origin-runs.ts";
 import { readQuarantine, takeFromQuarantine } from "./quarantine.ts";
 
 /** Changes of one stretch, about. Larger ones hold up what the app asks for, smaller ones cost more per change. */
 const defaultStretchChanges = 4000;
+
+/** Runs that are looked at for tidying in one merge, at most. */
+const mostTidied = 512;
 
 export interface ReadRequest {
   readonly after: number;
@@ -81,6 +85,9 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
   const tables = () => [...database.syncedTables.values()];
   const frontierNow = (connection: Connection): Promise<Frontier> => readFrontier(connection, tables(), own);
 
+  /** Where the tidying of runs goes on; a rolled back one is made up for in the next round. */
+  let tidiedTo = 0;
+
   const epochs = await database.transact({ type: "local" }, async (connection) => {
     await books.createBookkeepingTables(connection);
     await forgetOldRequests(connection);
@@ -122,17 +129,9 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
     read: (request) =>
       database.read(async (connection) => {
         const stretch = await readStretch(connection, tables(), own, { ...request, limit: stretchChanges });
-        const frontier = await frontierNow(connection);
-        if (!stretch.complete) {
-          return { ...stretch, quarantineTo: request.quarantineAfter, frontier };
-        }
+        if (!stretch.complete) return { ...stretch, quarantineTo: request.quarantineAfter };
         const quarantine = await readQuarantine(connection, request.quarantineAfter, request.known);
-        return {
-          ...stretch,
-          groups: [...stretch.groups, ...quarantine.groups],
-          quarantineTo: quarantine.to,
-          frontier,
-        };
+        return { ...stretch, groups: [...stretch.groups, ...quarantine.groups], quarantineTo: quarantine.to };
       }),
 
     apply: (delta) =>
@@ -141,10 +140,12 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
           delta.groups.length === 0
             ? { count: 0, quarantined: 0, tables: [] }
             : await mergeGroups({ connection, tables: database.syncedTables, own, groups: delta.groups, wrote });
-        const claims = new Map(delta.claims);
-        claims.delete(own); // What was written here is known from the log itself.
-        await books.raiseFrontier(connection, claims);
+        for (const [site, version] of delta.claims) {
+          // What was written here is known from the log itself.
+          if (site !== own) await books.raiseEntry(connection, await books.siteNumber(connection, site), version);
+        }
         await books.writeCursor(connection, delta.peer, delta.cursor);
+        tidiedTo = await tidyRuns(connection, tables(), tidiedTo, Math.min(2 * delta.groups.length + 2, mostTidied));
         const result = {
           count: merged.count,
           grew: merged.count + merged.quarantined > 0,

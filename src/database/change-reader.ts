@@ -6,15 +6,13 @@
 import type { SiteId } from "../common/ids.ts";
 import { utf8 } from "../common/utf8.ts";
 import type { Change, ChangeGroup, ValueClass } from "../replication/change.ts";
-import { versionOf, type Frontier } from "../replication/frontier.ts";
+import type { Frontier } from "../replication/frontier.ts";
 import { defaultReplicationLimits } from "../replication/limits.ts";
 import { keyColumnCount } from "../replication/validate.ts";
-import { readFrontierAt, readOrigins, type Origin } from "./bookkeeping.ts";
+import { readFrontierAt } from "./bookkeeping.ts";
 import type { Connection, Statement } from "./connection.ts";
 import type { SyncedTable } from "./database.ts";
-
-/** Versions whose sizes are looked up at a time. */
-const plannedVersions = 512;
+import { wantedRanges, type Range } from "./origin-runs.ts";
 
 /** A stretch ends with the version in which it reaches this size; well within what a message may have. */
 const stretchBytes = 8 * 1024 * 1024;
@@ -70,65 +68,36 @@ const changeOf = (statement: Statement): Change => ({
   seq: statement.column(6) as number,
 });
 
-interface Plan {
-  /** The stretch ends here. */
-  readonly to: number;
-  /** Versions in the stretch that carry changes, ascending. */
-  readonly versions: readonly number[];
-}
-
-/** How far a stretch of about `limit` changes reaches; at least one whole version. */
-const planStretch = async (
+/** The last version up to which a table has about `limit` changes in `first` to `last`; at least one whole version. */
+const cutOff = async (
   connection: Connection,
   tables: Iterable<SyncedTable>,
-  after: number,
-  newest: number,
+  { first, last }: Pick<Range, "first" | "last">,
   limit: number,
-): Promise<Plan> => {
-  if (newest === after + 1) return { to: newest, versions: [newest] };
-  const sizes = new Map<number, number>();
-  let known = newest;
+): Promise<number> => {
+  let end = last;
   for (const table of tables) {
+    if (first === end) return end;
     const rows = await connection.all(
-      `SELECT db_version, count(*) FROM "${table.name}__crsql_clock" WHERE db_version > ?
-       GROUP BY db_version ORDER BY db_version LIMIT ?`,
-      [after, plannedVersions],
+      `SELECT db_version FROM "${table.name}__crsql_clock" WHERE db_version >= ? AND db_version <= ?
+       ORDER BY db_version LIMIT 1 OFFSET ?`,
+      [first, end, limit],
     );
-    for (const [version, size] of rows) {
-      sizes.set(version as number, (sizes.get(version as number) ?? 0) + (size as number));
-    }
-    if (rows.length === plannedVersions) known = Math.min(known, rows.at(-1)?.[0] as number);
+    const beyond = rows[0]?.[0] as number | undefined;
+    if (beyond !== undefined) end = Math.max(first, beyond - 1);
   }
-
-  const versions: number[] = [];
-  let total = 0;
-  for (const version of [...sizes.keys()].sort((a, b) => a - b)) {
-    if (version > known) break;
-    if (total >= limit) return { to: versions.at(-1) as number, versions };
-    versions.push(version);
-    total += sizes.get(version) as number;
-  }
-  return { to: known, versions };
+  return end;
 };
 
-/** Runs of neighbouring versions that are wanted, so that each is one query. */
-const wantedRanges = (
-  versions: readonly number[],
-  isWanted: (version: number) => boolean,
-): readonly (readonly [first: number, last: number])[] => {
-  const ranges: [number, number][] = [];
-  let open: [number, number] | undefined;
-  for (const version of versions) {
-    if (!isWanted(version)) {
-      open = undefined;
-    } else if (open === undefined) {
-      open = [version, version];
-      ranges.push(open);
-    } else {
-      open[1] = version;
-    }
+/** Neighbouring ranges, each list to be read in one query. */
+const joinRanges = (ranges: readonly Range[]): readonly (readonly Range[])[] => {
+  const spans: Range[][] = [];
+  for (const range of ranges) {
+    const span = spans.at(-1);
+    if (span?.at(-1)?.last === range.first - 1) span.push(range);
+    else spans.push([range]);
   }
-  return ranges;
+  return spans;
 };
 
 export interface Stretch {
@@ -137,13 +106,15 @@ export interface Stretch {
   readonly complete: boolean;
   /** Changes beyond `to`, counted up to {@link mostCounted} a table. */
   readonly rest: number;
+  /** What this replica holds. */
+  readonly frontier: Frontier;
   /** Changes left out because every peer would refuse them. */
   readonly unsendable: number;
 }
 
 /**
  * The changes after local version `after` in log order, about `limit` of them, without those of transactions that
- * `known` covers.
+ * `known` covers. Costs as much as it answers, however long the log and whatever else is in it.
  */
 export const readStretch = async (
   connection: Connection,
@@ -151,60 +122,72 @@ export const readStretch = async (
   own: SiteId,
   request: { readonly after: number; readonly known: Frontier; readonly limit: number },
 ): Promise<Stretch> => {
+  const { after, known, limit } = request;
   const newest = await newestVersion(connection, tables);
-  if (newest <= request.after) return { groups: [], to: request.after, complete: true, rest: 0, unsendable: 0 };
+  const frontier = await readFrontierAt(connection, own, newest);
+  if (newest <= after) return { groups: [], to: after, complete: true, rest: 0, frontier, unsendable: 0 };
 
-  const plan = await planStretch(connection, tables, request.after, newest, request.limit);
-  let { to } = plan;
-  const origins = await readOrigins(connection, request.after, to);
-  const originOf = (version: number): Origin => origins.get(version) ?? { site: own, originVersion: version };
-  const isWanted = (version: number): boolean => {
-    const origin = originOf(version);
-    return origin.originVersion > versionOf(request.known, origin.site);
-  };
-
-  const groups: ChangeGroup[] = [];
+  const wanted = await wantedRanges(connection, own, { after, known, held: frontier, newest });
+  const groups: { readonly site: SiteId; readonly originVersion: number; readonly changes: Change[] }[] = [];
+  let { to } = wanted;
+  let count = 0;
   let bytes = 0;
   let unsendable = 0;
   const statement = await connection.prepare(
     `SELECT ${changeColumns} FROM crsql_changes WHERE db_version >= ? AND db_version <= ? ORDER BY db_version, seq`,
   );
-  try {
-    for (const [first, last] of wantedRanges(plan.versions, isWanted)) {
-      statement.bind(1, 1, first);
-      statement.bind(2, 1, last);
-      let version = -1;
-      let changes: Change[] = [];
-      for (;;) {
-        const stepped = statement.step();
-        if (!(typeof stepped === "boolean" ? stepped : await stepped)) break;
-        const rowVersion = statement.column(7) as number;
-        if (rowVersion !== version) {
-          if (bytes >= stretchBytes) {
-            to = rowVersion - 1;
-            break;
-          }
-          version = rowVersion;
-          changes = [];
-          groups.push({ ...originOf(version), changes });
+
+  /** Reads one span; false when the stretch ends in it. */
+  const readSpan = async (span: readonly Range[]): Promise<boolean> => {
+    const [{ first }, { last }] = [span[0] as Range, span.at(-1) as Range];
+    const end = await cutOff(connection, tables, { first, last }, limit - count);
+    statement.bind(1, 1, first);
+    statement.bind(2, 1, end);
+    let version = -1;
+    let at = 0;
+    for (;;) {
+      const stepped = statement.step();
+      if (!(typeof stepped === "boolean" ? stepped : await stepped)) break;
+      const rowVersion = statement.column(7) as number;
+      if (rowVersion !== version) {
+        if (bytes >= stretchBytes) {
+          to = rowVersion - 1;
+          return false;
         }
-        const change = changeOf(statement);
-        if (isSendable(change)) {
-          changes.push(change);
-          bytes += change.pk.length + valueBytes(change) + overheadBytes;
-        } else {
-          unsendable += 1;
-        }
+        version = rowVersion;
+        while ((span[at] as Range).last < version) at += 1;
+        const { site, distance } = span[at] as Range;
+        groups.push({ site, originVersion: version - distance, changes: [] });
       }
+      const change = changeOf(statement);
+      count += 1;
+      if (isSendable(change)) {
+        groups.at(-1)?.changes.push(change);
+        bytes += change.pk.length + valueBytes(change) + overheadBytes;
+      } else {
+        unsendable += 1;
+      }
+    }
+    if (end < last) to = end;
+    return end === last;
+  };
+
+  try {
+    for (const span of joinRanges(wanted.ranges)) {
+      if (count >= limit || bytes >= stretchBytes) {
+        to = (span[0] as Range).first - 1;
+        break;
+      }
+      const isWhole = await readSpan(span);
       await statement.reset();
-      if (to !== plan.to) break;
+      if (!isWhole) break;
     }
   } finally {
     await statement.reset();
   }
   const complete = to >= newest;
   const rest = complete ? 0 : await countBeyond(connection, tables, to);
-  return { groups: groups.filter((group) => group.changes.length > 0), to, complete, rest, unsendable };
+  return { groups: groups.filter((group) => group.changes.length > 0), to, complete, rest, frontier, unsendable };
 };
 
 const countBeyond = async (connection: Connection, tables: Iterable<SyncedTable>, version: number): Promise<number> => {

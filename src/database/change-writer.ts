@@ -7,10 +7,11 @@ import { LedgerError } from "../common/errors.ts";
 import { siteIdToBytes, type SiteId } from "../common/ids.ts";
 import { rowSentinel, type Change, type ChangeGroup } from "../replication/change.ts";
 import { keyColumnCount } from "../replication/validate.ts";
-import { dropUnusedOrigins, noteOwnVersion, raiseFrontier, writeOrigin } from "./bookkeeping.ts";
+import { noteOwnVersion, raiseEntry, siteNumber } from "./bookkeeping.ts";
 import { newestVersion } from "./change-reader.ts";
 import type { Connection, MaybePromise, Statement } from "./connection.ts";
 import type { SyncedTable } from "./database.ts";
+import { addToRuns, cutRuns, ownSite } from "./origin-runs.ts";
 import { addToQuarantine } from "./quarantine.ts";
 import { StorageClass } from "./value.ts";
 
@@ -64,13 +65,14 @@ export interface Merge {
 
 /** Merges `groups`, each under the next local version, inside the caller's transaction. */
 export const mergeGroups = async ({ connection, tables, own, groups, wrote }: Merge): Promise<Merged> => {
-  await noteOwnVersion(connection, own, await newestVersion(connection, tables.values()));
+  await noteOwnVersion(connection, await newestVersion(connection, tables.values()));
   const touched = new Set<string>();
   let quarantined = 0;
   let stamp = (await connection.all("SELECT crsql_next_db_version()"))[0]?.[0] as number;
   let impacted = await rowsImpacted(connection);
   const before = impacted;
   const siteBytes = new Map<SiteId, Uint8Array>();
+  const siteNumbers = new Map<SiteId, number>();
   const columnsOf = new Map<string, { readonly keys: number; readonly cids: ReadonlySet<string> }>();
   for (const table of tables.values()) {
     columnsOf.set(table.name, { keys: table.keyColumns.length, cids: new Set([rowSentinel, ...table.valueColumns]) });
@@ -119,12 +121,18 @@ export const mergeGroups = async ({ connection, tables, own, groups, wrote }: Me
     if (told instanceof Promise) await told;
     if (impacted > impactedBefore) {
       // Own writes that were lost here come back as new own ones, so that whoever never saw them gets them as well.
-      if (group.site === own) await raiseFrontier(connection, new Map([[own, stamp]]));
-      else await writeOrigin(connection, stamp, group);
+      if (group.site === own) {
+        await addToRuns(connection, stamp, ownSite, stamp);
+        await raiseEntry(connection, ownSite, stamp);
+      } else {
+        let number = siteNumbers.get(group.site);
+        if (number === undefined) siteNumbers.set(group.site, (number = await siteNumber(connection, group.site)));
+        await addToRuns(connection, stamp, number, group.originVersion);
+      }
       stamp += 1;
     }
   }
 
-  await dropUnusedOrigins(connection, await newestVersion(connection, tables.values()));
+  await cutRuns(connection, await newestVersion(connection, tables.values()));
   return { count: impacted - before, quarantined, tables: [...touched].sort() };
 };

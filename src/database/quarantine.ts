@@ -6,12 +6,15 @@
 import { bytesToSiteId, type SiteId } from "../common/ids.ts";
 import type { Change, ChangeGroup, ValueClass } from "../replication/change.ts";
 import { versionOf, type Frontier } from "../replication/frontier.ts";
-import { siteNumber, type Origin } from "./bookkeeping.ts";
+import { siteNumber } from "./bookkeeping.ts";
 import type { Connection, Statement } from "./connection.ts";
 import { StorageClass, type SqlValue } from "./value.ts";
 
 const insert = `INSERT OR IGNORE INTO ledger_quarantine
   (site, origin_version, tbl, pk, cid, value_class, value, col_version, cl, seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
+/** Where a transaction was written. */
+type Origin = Pick<ChangeGroup, "site" | "originVersion">;
 
 /** Answers whether the change was not there already. */
 export const addToQuarantine = async (connection: Connection, origin: Origin, change: Change): Promise<boolean> => {

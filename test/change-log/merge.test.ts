@@ -91,11 +91,12 @@ describe("versions", () => {
 
     const merged = await send(alice, bob);
     await bob.exec("INSERT INTO n VALUES ('own', 1, 1)");
-    const origins = await bob.rows("SELECT local_version FROM ledger_origin ORDER BY 1");
+    const runs = await bob.rows("SELECT first, last, site > 0 FROM ledger_run ORDER BY 1");
     await send(bob, alice);
 
     expect(merged).toMatchObject({ count: 0, grew: false });
-    expect(origins).toEqual([[1]]);
+    // Nothing is left of version 1, so its origin is forgotten.
+    expect(runs).toEqual([[2, 3, 0]]);
     expect(await alice.rows("SELECT x FROM n WHERE id = 'own'")).toEqual([[1]]);
     expect(await changesOf(bob)).toEqual(await changesOf(alice));
   });
@@ -115,7 +116,7 @@ describe("versions", () => {
       [mallory, 2],
       [alice.site, 3],
     ]);
-    expect(await alice.rows("SELECT local_version FROM ledger_origin")).toEqual([[1], [2]]);
+    expect(await alice.rows("SELECT first, last, origin_last FROM ledger_run")).toEqual([[1, 2, 2]]);
   });
 
   it("of an update that changes nothing are not told, and are given to the next write", async () => {
@@ -329,7 +330,7 @@ describe("all or nothing", () => {
     await expect(failed).rejects.toThrow();
     expect(await alice.rows("SELECT * FROM n")).toEqual([]);
     expect(await alice.log.greeting(mallory)).toEqual({ frontier: new Map(), cursor: undefined });
-    expect(await alice.rows("SELECT * FROM ledger_origin")).toEqual([]);
+    expect(await alice.rows("SELECT * FROM ledger_run")).toEqual([]);
   });
 
   it("remembers the place in the peer's log beside the rows, and the highest claim", async () => {
