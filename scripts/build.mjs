@@ -10,6 +10,7 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "rolldown";
 import { collectLicenses, packagesOf } from "./licenses.mjs";
+import { trimEngine } from "./trim-engine.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
@@ -67,7 +68,7 @@ const bundle = async () => {
   const page = await build({
     ...common,
     input: { index: "src/index.ts", testing: "src/testing.ts" },
-    plugins: [rewriteWorkerUrl(report)],
+    plugins: [trimEngine, rewriteWorkerUrl(report)],
     output: {
       ...output,
       entryFileNames: "[name].js",
@@ -85,7 +86,7 @@ const bundle = async () => {
   const worker = await build({
     ...common,
     input: { worker: "src/worker.ts" },
-    plugins: [withoutNode],
+    plugins: [trimEngine, withoutNode],
     output: {
       ...output,
       comments: { legal: true, annotation: false, jsdoc: false },
