@@ -31,6 +31,8 @@ export const createCallAnswerer = (options: {
           ? database.exec(request, id)
           : transactions.use(within, (open) => open.exec(request));
       }
+      case "query":
+        return database.query(call.request);
       case "batch":
         return database.batch(call.requests, call.id);
       case "begin":

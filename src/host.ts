@@ -21,7 +21,9 @@ export type HostEvent =
   /** Rows of watched tables changed; told before the `change` of the same commit. */
   | { readonly name: "rows"; readonly args: readonly [changes: readonly RowChange[]] }
   /** For the tab's presence, which makes public events of it. */
-  | { readonly name: "ephemeral"; readonly args: readonly [news: EphemeralNews] };
+  | { readonly name: "ephemeral"; readonly args: readonly [news: EphemeralNews] }
+  /** What was read before may be outdated in ways that no `change` tells, as after a change of the schema. */
+  | { readonly name: "reset"; readonly args: readonly [] };
 
 /** Everything that the synchronous getters answer from. */
 export interface HostSnapshot extends Omit<LedgerStatus, "state"> {

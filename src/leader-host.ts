@@ -101,6 +101,7 @@ export const createLeaderHost = ({
     tell({ name: "change", args: [{ tables, ...change }] });
   });
   replica.on("rows", (changes) => tell({ name: "rows", args: [changes] }));
+  replica.on("reset", () => tell({ name: "reset", args: [] }));
   replica.on("sync", (count, peer) => tell({ name: "sync", args: [count, peer] }));
   replica.on("progress", refresh);
   replica.on("error", (error) => tell({ name: "error", args: [error] }));

@@ -387,6 +387,7 @@ export class Ledger {
       host.onEvent((event) => {
         if (event.name === "rows") return this.#rowWatches.deliver(...event.args);
         if (event.name === "ephemeral") return this.#presence.heard(event.args[0]);
+        if (event.name === "reset") return;
         this.#emitter.emit(event.name, ...(event.args as never));
       });
       this.#state = { name: "open", host, opening: Promise.resolve() };

@@ -3,7 +3,7 @@
  * ways between an app and its database carry them as they are, and only the two ends know what they say.
  */
 
-import type { ExecRequest, ExecResult, RequestId } from "./database/database.ts";
+import type { ExecRequest, ExecResult, QueryResult, RequestId } from "./database/database.ts";
 import type { Receipt, WaitGoal } from "./replication-waits.ts";
 
 declare const brand: unique symbol;
@@ -19,6 +19,7 @@ export type ReplicaCall =
       readonly within?: TransactionId;
       readonly id?: RequestId;
     }
+  | { readonly type: "query"; readonly request: ExecRequest }
   | { readonly type: "batch"; readonly requests: readonly ExecRequest[]; readonly id?: RequestId }
   /** Answered once the transaction is open. @property idleMs - rolled back when nothing is asked of it for so long */
   | { readonly type: "begin"; readonly transaction: TransactionId; readonly idleMs: number }
@@ -34,6 +35,7 @@ export type ReplicaCall =
 /** What a call is answered with. */
 export interface ReplicaAnswers {
   readonly exec: ExecResult;
+  readonly query: QueryResult;
   readonly batch: readonly ExecResult[];
   readonly begin: undefined;
   readonly savepoint: undefined;
@@ -61,6 +63,7 @@ export const needsId = (call: ReplicaCall): call is WritingCall => {
       return !call.requests.every(({ sql }) => onlyReads(sql));
     case "commit":
       return true;
+    case "query":
     case "begin":
     case "savepoint":
     case "release":

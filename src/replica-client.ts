@@ -93,6 +93,8 @@ export const openReplicaInWorker = async (
         return emitter.emit("commit", message.commit);
       case "rows":
         return emitter.emit("rows", message.changes);
+      case "reset":
+        return emitter.emit("reset");
       case "sync":
         return emitter.emit("sync", message.count, message.peer);
       case "progress":

@@ -39,6 +39,7 @@ export type WorkerMessage =
   | { readonly type: "refusal"; readonly id: number; readonly version: number; readonly error: WireError }
   | { readonly type: "commit"; readonly commit: Commit }
   | { readonly type: "rows"; readonly changes: readonly RowChange[] }
+  | { readonly type: "reset" }
   | { readonly type: "sync"; readonly count: number; readonly peer: SiteId }
   | { readonly type: "progress"; readonly progress: readonly PeerProgress[] }
   | { readonly type: "error"; readonly error: WireError }

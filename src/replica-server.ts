@@ -105,6 +105,7 @@ export const serveReplica = (page: Page): void => {
     });
     opened.on("commit", (commit) => page.post({ type: "commit", commit }));
     opened.on("rows", (changes) => page.post({ type: "rows", changes }));
+    opened.on("reset", () => page.post({ type: "reset" }));
     opened.on("sync", (count, peer) => page.post({ type: "sync", count, peer }));
     opened.on("error", (error) => page.post({ type: "error", error: errorToWire(error) }));
     let posted = "[]";

@@ -31,6 +31,8 @@ export interface ReplicaEvents {
   commit: readonly [commit: Commit];
   /** Rows of watched tables changed; told before the commit. */
   rows: readonly [changes: readonly RowChange[]];
+  /** See Database.onReset. */
+  reset: readonly [];
   sync: readonly [count: number, peer: SiteId];
   /** `progress` may answer differently. */
   progress: readonly [progress: readonly PeerProgress[]];
@@ -82,6 +84,7 @@ export const openReplica = async (options: ReplicaOptions, platform: ReplicaPlat
   const emitter = createEmitter<ReplicaEvents>((error) => logger.error("a listener threw", { error: String(error) }));
   database.onRows((changes) => emitter.emit("rows", changes));
   database.onCommit((commit) => emitter.emit("commit", commit));
+  database.onReset(() => emitter.emit("reset"));
   replicator.on("sync", (count, peer) => emitter.emit("sync", count, peer));
   replicator.on("progress", () => emitter.emit("progress", replicator.progress()));
   replicator.on("error", (error) => emitter.emit("error", error));

@@ -38,6 +38,20 @@ export interface RequestId {
   readonly number: number;
 }
 
+/** Stands in QueryResult.readTables for a table that every commit may change. */
+export const anyTable = "*";
+
+/** The answer of a statement that only reads. */
+export interface QueryResult {
+  readonly columns: readonly string[];
+  readonly rows: ExecResult["rows"];
+  /**
+   * Tables and views that the rows depend on, also through views, subqueries and what is only counted, in lower case. Of
+   * cr-sqlite's and Ledger's own tables no commit tells; they are `anyTable`.
+   */
+  readonly readTables: readonly string[];
+}
+
 /** Who caused a commit. */
 export type CommitOrigin = { readonly type: "local" } | { readonly type: "remote"; readonly peerId: SiteId };
 
@@ -89,6 +103,9 @@ export interface Database {
    */
   exec(request: ExecRequest, id?: RequestId): Promise<ExecResult>;
 
+  /** Runs one statement that only reads, as exec does. @throws LedgerError LEDGER_STATEMENT_REFUSED for any other */
+  query(request: ExecRequest): Promise<QueryResult>;
+
   /** Runs the requests in order in one transaction: all of them or, when one fails, none. */
   batch(requests: readonly ExecRequest[], id?: RequestId): Promise<readonly ExecResult[]>;
 
@@ -135,6 +152,11 @@ export interface Database {
   onRows(listener: (changes: readonly RowChange[]) => void): Unsubscribe;
   /** Told after the set of synced tables or their columns changed. */
   onSchemaChange(listener: () => void): Unsubscribe;
+  /**
+   * Told when what was read before may be outdated in ways that no commit tells: a table, view, trigger or index was made,
+   * changed or dropped, or the engine was opened again after a crash.
+   */
+  onReset(listener: () => void): Unsubscribe;
 
   /** Lets running work finish, then closes; idempotent, never rejects. Later calls reject with LEDGER_CLOSED. */
   close(): Promise<void>;

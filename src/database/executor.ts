@@ -1,7 +1,7 @@
 /** Runs an app's SQL behind the guard rails and says what it changed. Knows nothing of queues and events. */
 
 import { LedgerError } from "../common/errors.ts";
-import type { ExecRequest, ExecResult, RowMode, SyncedTable } from "./database.ts";
+import type { ExecRequest, ExecResult, QueryResult, RowMode, SyncedTable } from "./database.ts";
 import { bindParams, hasParams } from "./params.ts";
 import type { Rollback } from "./rollback.ts";
 import type { RowWatch } from "./row-watch.ts";
@@ -27,6 +27,8 @@ export type ExecScope = "alone" | "inside";
 export interface Executor {
   /** Inside a transaction a call that fails leaves what was done before it. */
   exec(request: ExecRequest, scope?: ExecScope): Promise<ExecOutcome>;
+  /** One statement that only reads. */
+  query(request: ExecRequest): Promise<QueryResult>;
   /** Must be called when the schema changed: what was allowed then may be refused now. */
   forgetStatements(): Promise<void>;
 }
@@ -160,17 +162,43 @@ export const createExecutor = (
     return { result: { ...result, rowsAffected }, changedTables, mayHaveWritten };
   };
 
-  const exec = async (request: ExecRequest, scope: ExecScope = "alone"): Promise<ExecOutcome> => {
-    const { sql, params, rowMode = "object" } = request;
-    const cached = cache.get(sql);
-    if (cached !== undefined) return execOnly(cached, request, scope);
+  const openText = (sql: string): Script => {
     if (!isStorableText(sql)) {
       throw new LedgerError(
         "LEDGER_SQL_ERROR",
         "the statement's text has a NUL or half a surrogate pair; bind such values as blobs",
       );
     }
-    const script = connection.openScript(sql);
+    return connection.openScript(sql);
+  };
+
+  const compileQuery = async (sql: string): Promise<Guarded> => {
+    const script = openText(sql);
+    try {
+      const only = await compile(script);
+      if (only?.facts.isReadOnly && isBlankSql(script.restSql())) {
+        await cache.set(sql, only)?.statement.finalize();
+        return only;
+      }
+      await only?.statement.finalize();
+      throw notOneQuery();
+    } finally {
+      script.close();
+    }
+  };
+
+  const query = async (request: ExecRequest): Promise<QueryResult> => {
+    const guarded = cache.get(request.sql) ?? (await compileQuery(request.sql));
+    if (!guarded.facts.isReadOnly) throw notOneQuery();
+    const { result } = await execCached(guarded, request);
+    return { columns: result.columns, rows: result.rows, readTables: [...guarded.facts.readTables] };
+  };
+
+  const exec = async (request: ExecRequest, scope: ExecScope = "alone"): Promise<ExecOutcome> => {
+    const { sql, params, rowMode = "object" } = request;
+    const cached = cache.get(sql);
+    if (cached !== undefined) return execOnly(cached, request, scope);
+    const script = openText(sql);
     try {
       const only = await compile(script);
       if (only === undefined) {
@@ -197,8 +225,12 @@ export const createExecutor = (
 
   return {
     exec,
+    query,
     forgetStatements: async () => {
       for (const { statement } of cache.takeAll()) await statement.finalize();
     },
   };
 };
+
+const notOneQuery = (): LedgerError =>
+  new LedgerError("LEDGER_STATEMENT_REFUSED", "a live query is one statement that only reads, such as a SELECT");

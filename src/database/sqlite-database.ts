@@ -50,7 +50,12 @@ export const createSqliteDatabase = async (
   logger: Logger = createSilentLogger(),
 ): Promise<Database> => {
   const queue = createWorkQueue();
-  const events = createEmitter<{ commit: [Commit]; rows: [readonly RowChange[]]; schemaChange: [] }>((error) => {
+  const events = createEmitter<{
+    commit: [Commit];
+    rows: [readonly RowChange[]];
+    schemaChange: [];
+    reset: [];
+  }>((error) => {
     logger.error("a listener of the database threw", { message: toLedgerError(error).message });
   });
   const rowWatch = createRowWatch();
@@ -88,6 +93,7 @@ export const createSqliteDatabase = async (
     if (!isSame) syncedTables = tables;
     await rowWatch.install(session.connection, syncedTables);
     if (!isSame) events.emit("schemaChange");
+    events.emit("reset");
   };
 
   /** Leaves the connection as every piece of work finds it: nothing pending, no transaction open. */
@@ -179,6 +185,8 @@ export const createSqliteDatabase = async (
       return result;
     });
 
+  const query = (request: ExecRequest) => alone(({ executor }) => executor.query(request));
+
   const batch = (requests: readonly ExecRequest[], id?: RequestId): Promise<readonly ExecResult[]> =>
     alone(async (current) => {
       const work = () => execAll(current.executor, requests);
@@ -256,6 +264,7 @@ export const createSqliteDatabase = async (
     },
     storage: host.storage,
     exec,
+    query,
     batch,
     begin,
     wasDone: (id) => alone(async ({ connection }) => (await recallRequest(connection, id)) !== undefined),
@@ -272,6 +281,7 @@ export const createSqliteDatabase = async (
     onCommit: (listener) => events.on("commit", listener),
     onRows: (listener) => events.on("rows", listener),
     onSchemaChange: (listener) => events.on("schemaChange", listener),
+    onReset: (listener) => events.on("reset", listener),
     close: () => (closing ??= closeSession()),
   };
 };

@@ -4,7 +4,7 @@
  */
 
 import { LedgerError, type LedgerErrorCode } from "../common/errors.ts";
-import type { SyncedTable } from "./database.ts";
+import { anyTable, type SyncedTable } from "./database.ts";
 import type { Guard } from "./sqlite-connection.ts";
 import { AuthAction } from "./sqlite-codes.ts";
 import { leadingWords, stripSql } from "./sql-text.ts";
@@ -15,6 +15,8 @@ export interface StatementFacts {
   readonly isReadOnly: boolean;
   /** User tables and views that INSERT, UPDATE or DELETE may touch, through triggers as well. */
   readonly writtenTables: ReadonlySet<string>;
+  /** See QueryResult.readTables. */
+  readonly readTables: ReadonlySet<string>;
   /** User tables that ALTER or DROP changes. */
   readonly alteredTables: ReadonlySet<string>;
   readonly createsTrigger: boolean;
@@ -48,6 +50,8 @@ const appFunctions = new Set(["crsql_db_version", "crsql_site_id", "crsql_intern
 /** Statements that write the schema tables as part of their work, or only tell how they would. */
 const schemaVerbs = new Set(["create", "drop", "alter", "analyze", "reindex", "vacuum", "explain"]);
 const schemaTables = /^sqlite_(schema|master|temp_schema|temp_master|stat\d|sequence)$/;
+/** What they hold changes with the schema only. */
+const definitionTables = /^sqlite_(schema|master|temp_schema|temp_master)$/;
 /** Triggers of the engine, and those of Ledger that remember watched rows; nobody else can make one of such a name. */
 const internalTrigger = /__(crsql_[a-z]+trig|ledger_seen_[a-z]+)$/;
 
@@ -55,6 +59,7 @@ const transactionRemedy = "use transaction(), or batch() when no statement depen
 
 export const createStatementGuard = (syncedTables: ReadonlyMap<string, SyncedTable>): StatementGuard => {
   const writtenTables = new Set<string>();
+  const readTables = new Set<string>();
   const alteredTables = new Set<string>();
   const indexedTables = new Set<string>();
   const syncedNames = new Set([...syncedTables.keys()].map((name) => name.toLowerCase()));
@@ -76,6 +81,12 @@ export const createStatementGuard = (syncedTables: ReadonlyMap<string, SyncedTab
     if (schemaTables.test(table)) schemaWrite ??= table;
     else if (isInternalName(table)) return refuseInternal(table);
     else writtenTables.add(table);
+    return true;
+  };
+  const read = (table: string): true => {
+    // As the statement spells it where it reads no column, as in count(*), and else as the table was declared.
+    const name = table.toLowerCase();
+    readTables.add(isInternalName(name) && !definitionTables.test(name) ? anyTable : name);
     return true;
   };
   const create = (name: string, onTable?: string | null): boolean => {
@@ -125,6 +136,8 @@ export const createStatementGuard = (syncedTables: ReadonlyMap<string, SyncedTab
     if (trigger !== null && internalTrigger.test(trigger)) return true;
     runsTrigger ||= trigger !== null && !isInternalName(trigger);
     switch (action) {
+      case AuthAction.read:
+        return read(first ?? "");
       case AuthAction.insert:
       case AuthAction.update:
       case AuthAction.delete:
@@ -213,7 +226,7 @@ export const createStatementGuard = (syncedTables: ReadonlyMap<string, SyncedTab
       const isReadOnly = verb === "explain" || (isQuery && writtenTables.size === 0 && !changesSchema);
       const isPlainWrite =
         !runsTrigger && writtenTables.size === 1 && ["insert", "replace", "update", "delete"].includes(verb);
-      return { isReadOnly, writtenTables, alteredTables, createsTrigger, isPlainWrite };
+      return { isReadOnly, writtenTables, readTables, alteredTables, createsTrigger, isPlainWrite };
     },
   };
 };

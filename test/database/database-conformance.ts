@@ -5,6 +5,7 @@ import { commitCases } from "./commit-cases.ts";
 import type { DatabaseCase, DatabaseFixture } from "./database-case.ts";
 import { execCases } from "./exec-cases.ts";
 import { guardCases } from "./guard-cases.ts";
+import { queryCases } from "./query-cases.ts";
 import { storageCases } from "./storage-cases.ts";
 import { syncCases } from "./sync-cases.ts";
 import { transactionCases } from "./transaction-cases.ts";
@@ -14,6 +15,7 @@ import { valueCases } from "./value-cases.ts";
 export const databaseCases: readonly DatabaseCase[] = [
   ...valueCases,
   ...execCases,
+  ...queryCases,
   ...guardCases,
   ...syncCases,
   ...commitCases,

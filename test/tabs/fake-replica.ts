@@ -106,6 +106,9 @@ export const openFakeReplica = async (file: FakeFile, signal: AbortSignal): Prom
     switch (call.type) {
       case "exec":
         return exec(call);
+      case "query":
+        if (replica.stalls !== "not") return never();
+        return { columns: ["n"], rows: [{ n: file.written.length }], readTables: ["notes"] };
       case "enable-sync":
         file.written.push(`sync ${call.table}`);
         return undefined;

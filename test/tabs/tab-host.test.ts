@@ -220,6 +220,21 @@ test("brings the room back after a hand-over and tells of what happened to it", 
   expect(eventTexts(carol.events)).toEqual([...all, ...again]);
 });
 
+test("asks the next leader again what the last one was asked to read and did not answer", async () => {
+  const tabs = createFakeTabs();
+  const alice = await tabs.open();
+  await tabs.open();
+  const carol = await tabs.open();
+  replicaOf(alice).stalls = "before-write";
+
+  const rows = carol.host.call({ type: "query", request: { sql: "with c as (select 1) select * from c" } });
+  await tabs.rest();
+  alice.tab.crash();
+  await tabs.pass(300);
+
+  expect(await rows).toEqual({ columns: ["n"], rows: [{ n: 0 }], readTables: ["notes"] });
+});
+
 test("does not bring back a room that was left", async () => {
   const tabs = createFakeTabs();
   const alice = await tabs.open();
