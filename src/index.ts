@@ -23,8 +23,27 @@ export type { StorageKind } from "./database/database.ts";
 export type { SqlParam, SqlParams, SqlValue } from "./database/value.ts";
 export type { BroadcastListener, BroadcastSender, Presence, PresencePeer } from "./presence.ts";
 export { Ledger } from "./ledger.ts";
+export type {
+  KeyedLiveQuery,
+  LiveKey,
+  LiveObserver,
+  LiveOptions,
+  LiveQuery,
+  LiveStatus,
+  LiveSubscription,
+} from "./live/live-query.ts";
+export type { RowChanges } from "./live/rows.ts";
 export type { LedgerOptions } from "./options.ts";
 export type { Receipt } from "./replication-waits.ts";
+export {
+  sql,
+  type LedgerSqlTag,
+  type SqlParts,
+  type SqlPart,
+  type SqlQuery,
+  type SqlStatement,
+  type SqlTag,
+} from "./sql.ts";
 export type { Transaction, TransactionOptions } from "./transaction.ts";
 export type { WatchOptions } from "./row-watches.ts";
 export type { Route } from "./transport/channel.ts";

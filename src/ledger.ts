@@ -20,6 +20,8 @@ import { createSystemRandom } from "./common/random.ts";
 import { createSystemClock } from "./common/system-clock.ts";
 import type { SqlParams, SqlValue } from "./database/value.ts";
 import type { Host } from "./host.ts";
+import { createLiveQueries, type LiveQueries } from "./live/live-queries.ts";
+import type { KeyedLiveQuery, LiveKey, LiveOptions, LiveQuery } from "./live/live-query.ts";
 import { takeTokenFromUrl, tokenToInviteUrl } from "./invitation.ts";
 import { openHost } from "./open-host.ts";
 import {
@@ -34,6 +36,7 @@ import { waitFor } from "./wait-for.ts";
 import type { RowChange } from "./database/row-change.ts";
 import { createRowWatches, type RowWatches, type WatchOptions } from "./row-watches.ts";
 import { createPresenceClient, type BroadcastListener, type Presence, type PresenceClient } from "./presence.ts";
+import { createSqlTag, readCall, type LedgerSqlTag, type SqlStatement } from "./sql.ts";
 import { createToken } from "./security/token.ts";
 import {
   createTransactions,
@@ -63,7 +66,14 @@ export class Ledger {
   readonly #transactions: Transactions;
   readonly #rowWatches: RowWatches;
   readonly #presence: PresenceClient;
+  readonly #live: LiveQueries;
   #state: State = { name: "new" };
+
+  /**
+   * A statement with values bound where they stand in the template. Awaited, it runs and answers its rows; exec(), live()
+   * and the others take it as it is.
+   */
+  readonly sql: LedgerSqlTag = createSqlTag((statement) => this.query(statement));
 
   /** Opens nothing yet. @throws LedgerError LEDGER_OPTION_INVALID */
   constructor(options: LedgerOptions = {}) {
@@ -93,6 +103,13 @@ export class Ledger {
       checkOpen: (call) => void this.#host(call),
       onChange: (peers) => this.#emitter.emit("presence", peers),
       onListenerError: (error) => listenerThrew(error, "broadcast"),
+    });
+    this.#live = createLiveQueries({
+      read: async (request) => this.#host("live").call({ type: "query", request }),
+      clock: createSystemClock(),
+      frames: globalThis,
+      failed: (error) => this.#emitter.emit("error", error),
+      listenerThrew: (error) => listenerThrew(error, "live"),
     });
   }
 
@@ -149,21 +166,58 @@ export class Ledger {
     params: SqlParams | undefined,
     options: ExecOptions & { readonly rowMode: "array" },
   ): Promise<ExecResult<readonly SqlValue[]>>;
+  exec(
+    statement: SqlStatement<unknown>,
+    options: ExecOptions & { readonly rowMode: "array" },
+  ): Promise<ExecResult<readonly SqlValue[]>>;
+  exec<R = Row>(statement: SqlStatement<R>, options?: ExecOptions): Promise<ExecResult<R>>;
   exec<R = Row>(sql: string, params?: SqlParams, options?: ExecOptions): Promise<ExecResult<R>>;
-  async exec(sql: string, params?: SqlParams, options: ExecOptions = {}): Promise<ExecResult<unknown>> {
-    return this.#database("exec").call({ type: "exec", request: toRequest(sql, params, options.rowMode) });
+  async exec(
+    sql: string | SqlStatement<unknown>,
+    params?: SqlParams | ExecOptions,
+    options?: ExecOptions,
+  ): Promise<ExecResult<unknown>> {
+    return this.#database("exec").call({ type: "exec", request: toRequest(sql, params, options) });
   }
 
   /** The rows of a query. Throws as {@link exec} does. */
-  async query<R = Row>(sql: string, params?: SqlParams): Promise<readonly R[]> {
-    this.#database("query");
-    return (await this.exec<R>(sql, params)).rows;
+  query<R = Row>(statement: SqlStatement<R>): Promise<readonly R[]>;
+  query<R = Row>(sql: string, params?: SqlParams): Promise<readonly R[]>;
+  async query<R>(sql: string | SqlStatement<R>, params?: SqlParams): Promise<readonly R[]> {
+    const host = this.#database("query");
+    return (await host.call({ type: "exec", request: toRequest(sql, params) })).rows as readonly R[];
   }
 
   /** The first row of a query, or undefined. Throws as {@link exec} does. */
-  async get<R = Row>(sql: string, params?: SqlParams): Promise<R | undefined> {
-    this.#database("get");
-    return (await this.exec<R>(sql, params)).rows[0];
+  get<R = Row>(statement: SqlStatement<R>): Promise<R | undefined>;
+  get<R = Row>(sql: string, params?: SqlParams): Promise<R | undefined>;
+  async get<R>(sql: string | SqlStatement<R>, params?: SqlParams): Promise<R | undefined> {
+    const host = this.#database("get");
+    return (await host.call({ type: "exec", request: toRequest(sql, params) })).rows[0] as R | undefined;
+  }
+
+  /**
+   * A query that keeps itself current: it runs again whenever a table that it reads was changed, here, in another tab or by
+   * a peer, at most once per animation frame. May be called before init(); then it waits for it.
+   * @returns what can be subscribed to and iterated over; never throws for a statement that fails, but tells
+   * @throws LedgerError LEDGER_OPTION_INVALID
+   */
+  live<R = Row>(statement: SqlStatement<R>, options: LiveOptions<R> & { readonly key: LiveKey<R> }): KeyedLiveQuery<R>;
+  live<R = Row>(statement: SqlStatement<R>, options?: LiveOptions<R>): LiveQuery<R>;
+  live<R = Row>(
+    sql: string,
+    params: SqlParams | undefined,
+    options: LiveOptions<R> & { readonly key: LiveKey<R> },
+  ): KeyedLiveQuery<R>;
+  live<R = Row>(sql: string, params?: SqlParams, options?: LiveOptions<R>): LiveQuery<R>;
+  live<R>(
+    sql: string | SqlStatement<R>,
+    params?: SqlParams | LiveOptions<R>,
+    options?: LiveOptions<R>,
+  ): LiveQuery<R, never> {
+    const call = readCall(sql, params, options);
+    const request = toRequest(call.sql, call.params);
+    return this.#live.open<R>(request, call.options) as LiveQuery<R, never>;
   }
 
   /**
@@ -172,7 +226,7 @@ export class Ledger {
    */
   async batch(statements: readonly BatchStatement[]): Promise<readonly ExecResult[]> {
     const requests = statements.map((statement) =>
-      typeof statement === "string" ? { sql: statement } : toRequest(statement.sql, statement.params, undefined),
+      typeof statement === "string" ? { sql: statement } : toRequest(statement.sql, statement.params),
     );
     return this.#database("batch").call({ type: "batch", requests }) as Promise<readonly ExecResult[]>;
   }
@@ -322,6 +376,7 @@ export class Ledger {
     })();
     this.#state = { name: "closed", host, closing };
     this.#presence.stop();
+    this.#live.close();
     this.#tellStatus();
     return closing;
   }
@@ -384,14 +439,18 @@ export class Ledger {
       host.onSnapshot(() => this.#tellStatus());
       host.onReopened(() => this.#rowWatches.renew());
       host.onReopened(() => this.#presence.start(host.ephemeral));
+      // The leader before may have committed what it could not tell any more.
+      host.onReopened(() => this.#live.reset());
       host.onEvent((event) => {
         if (event.name === "rows") return this.#rowWatches.deliver(...event.args);
         if (event.name === "ephemeral") return this.#presence.heard(event.args[0]);
-        if (event.name === "reset") return;
+        if (event.name === "reset") return this.#live.reset();
+        if (event.name === "change") this.#live.touched(event.args[0].tables);
         this.#emitter.emit(event.name, ...(event.args as never));
       });
       this.#state = { name: "open", host, opening: Promise.resolve() };
       this.#presence.start(host.ephemeral);
+      this.#live.reset();
       this.#tellStatus();
       if (
         host.snapshot.storage === "memory" &&

@@ -9,6 +9,7 @@ import { bytesToHex } from "./common/ids.ts";
 import type { Random } from "./common/random.ts";
 import type { ExecRequest } from "./database/database.ts";
 import type { SqlParams, SqlValue } from "./database/value.ts";
+import { createSqlTag, readCall, type LedgerSqlTag, type SqlStatement } from "./sql.ts";
 import type { AnswerTo, ReplicaCall, TransactionId } from "./replica-call.ts";
 
 /** What an app's function may use while its transaction is open. Every method throws as its namesake of Ledger does. */
@@ -19,9 +20,18 @@ export interface Transaction {
     params: SqlParams | undefined,
     options: ExecOptions & { readonly rowMode: "array" },
   ): Promise<ExecResult<readonly SqlValue[]>>;
+  exec(
+    statement: SqlStatement<unknown>,
+    options: ExecOptions & { readonly rowMode: "array" },
+  ): Promise<ExecResult<readonly SqlValue[]>>;
+  exec<R = Row>(statement: SqlStatement<R>, options?: ExecOptions): Promise<ExecResult<R>>;
   exec<R = Row>(sql: string, params?: SqlParams, options?: ExecOptions): Promise<ExecResult<R>>;
+  query<R = Row>(statement: SqlStatement<R>): Promise<readonly R[]>;
   query<R = Row>(sql: string, params?: SqlParams): Promise<readonly R[]>;
+  get<R = Row>(statement: SqlStatement<R>): Promise<R | undefined>;
   get<R = Row>(sql: string, params?: SqlParams): Promise<R | undefined>;
+  /** Like the Ledger's own; what it makes runs in this transaction when it is awaited. */
+  readonly sql: LedgerSqlTag;
   /** A transaction within: when `work` throws, only what it did is undone. One at a time. */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
 }
@@ -94,13 +104,12 @@ export const createTransactions = (options: {
       }
     };
     const exec = async (
-      sql: string,
-      params?: SqlParams,
-      { rowMode }: ExecOptions = {},
+      sql: string | SqlStatement<unknown>,
+      params?: SqlParams | ExecOptions,
+      execOptions?: ExecOptions,
     ): Promise<ExecResult<unknown>> => {
       assertUsable();
-      const request = toRequest(sql, params, rowMode);
-      return call({ type: "exec", request, within: id });
+      return call({ type: "exec", request: toRequest(sql, params, execOptions), within: id });
     };
     const nest = async <T>(work: (tx: Transaction) => Promise<T>): Promise<T> => {
       assertUsable();
@@ -124,10 +133,13 @@ export const createTransactions = (options: {
     };
 
     const tx: Transaction = {
-      exec: (sql: string, params?: SqlParams, execOptions?: ExecOptions) =>
+      exec: (sql: string | SqlStatement<unknown>, params?: SqlParams | ExecOptions, execOptions?: ExecOptions) =>
         answering(exec(sql, params, execOptions)) as Promise<never>,
-      query: (sql, params) => answering(exec(sql, params).then(({ rows }) => rows as never)),
-      get: (sql, params) => answering(exec(sql, params).then(({ rows }) => rows[0] as never)),
+      query: (sql: string | SqlStatement<unknown>, params?: SqlParams) =>
+        answering(exec(sql, params).then(({ rows }) => rows as never)),
+      get: (sql: string | SqlStatement<unknown>, params?: SqlParams) =>
+        answering(exec(sql, params).then(({ rows }) => rows[0] as never)),
+      sql: createSqlTag((statement) => tx.query(statement)),
       transaction: (work) => answering(nest(work)),
     };
     return {
@@ -183,11 +195,14 @@ const abortion = (signal: AbortSignal | undefined) => {
 
 /** An ExecRequest without what was not given. */
 export const toRequest = (
-  sql: string,
-  params: SqlParams | undefined,
-  rowMode: ExecRequest["rowMode"],
-): ExecRequest => ({
-  sql,
-  ...(params === undefined ? {} : { params }),
-  ...(rowMode === undefined ? {} : { rowMode }),
-});
+  sqlOrStatement: string | SqlStatement<unknown>,
+  paramsOrOptions?: SqlParams | ExecOptions,
+  execOptions?: ExecOptions,
+): ExecRequest => {
+  const { sql, params, options } = readCall(sqlOrStatement, paramsOrOptions, execOptions);
+  return {
+    sql,
+    ...(params === undefined ? {} : { params }),
+    ...(options?.rowMode === undefined ? {} : { rowMode: options.rowMode }),
+  };
+};
