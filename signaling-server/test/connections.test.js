@@ -47,6 +47,16 @@ describe("a connection", () => {
   });
 });
 
+describe("compression", () => {
+  it("is not agreed on, whatever the client offers", async () => {
+    const { connect } = await start({});
+
+    const client = await connect({ perMessageDeflate: true });
+
+    expect(client.socket.extensions).toBe("");
+  });
+});
+
 describe("a frame", () => {
   it("in more fragments than allowed closes its socket", async () => {
     const { connect } = await start({ maxFragments: 2 });
