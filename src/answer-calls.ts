@@ -36,7 +36,7 @@ export const createCallAnswerer = (options: {
       case "batch":
         return database.batch(call.requests, call.id);
       case "begin":
-        return transactions.begin(call.transaction, call.idleMs);
+        return transactions.begin(call.transaction, call.idleMs, call.migration);
       case "savepoint":
         return transactions.use(call.transaction, (open) => open.savepoint());
       case "release":
@@ -48,7 +48,9 @@ export const createCallAnswerer = (options: {
       case "rollback":
         return transactions.rollback(call.transaction);
       case "enable-sync":
-        return database.enableSync(call.table);
+        return call.within === undefined
+          ? database.enableSync(call.table)
+          : transactions.use(call.within, (open) => open.enableSync(call.table));
       case "wait":
         return replicator.wait(call.goal, call.timeoutMs);
       case "watch":

@@ -33,6 +33,7 @@ export type {
   LiveSubscription,
 } from "./live/live-query.ts";
 export type { RowChanges } from "./live/rows.ts";
+export { loadMigrations, type Migration, type MigrationResult, type MigrationTransaction } from "./migrations.ts";
 export type { LedgerOptions } from "./options.ts";
 export type { Receipt } from "./replication-waits.ts";
 export {

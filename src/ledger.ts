@@ -23,6 +23,7 @@ import type { Host } from "./host.ts";
 import { createLiveQueries, type LiveQueries } from "./live/live-queries.ts";
 import type { KeyedLiveQuery, LiveKey, LiveOptions, LiveQuery } from "./live/live-query.ts";
 import { takeTokenFromUrl, tokenToInviteUrl } from "./invitation.ts";
+import { runMigrations, type Migration, type MigrationResult } from "./migrations.ts";
 import { openHost } from "./open-host.ts";
 import {
   checkSignalingUrl,
@@ -249,6 +250,19 @@ export class Ledger {
    */
   async enableSync(table: string): Promise<void> {
     await this.#database("enableSync").call({ type: "enable-sync", table });
+  }
+
+  /**
+   * Brings the schema up to date: of a list that is the same on every replica, runs what this one has not run yet, in order,
+   * each in a transaction of its own. To be called after init() and before anything else. In several tabs at a time each
+   * migration runs once; after a failure, calling it again goes on with the one that failed. Changes of peers that waited for
+   * a table or column are applied.
+   * @throws LedgerError LEDGER_MIGRATION_FAILED with the failure as `cause`; LEDGER_MIGRATION_CHANGED when the list contradicts
+   *   what has run here; LEDGER_OPTION_INVALID
+   */
+  async migrate(migrations: readonly Migration[]): Promise<MigrationResult> {
+    this.#database("migrate");
+    return runMigrations(this, this.#transactions, migrations);
   }
 
   /**

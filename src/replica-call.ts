@@ -4,6 +4,7 @@
  */
 
 import type { ExecRequest, ExecResult, QueryResult, RequestId } from "./database/database.ts";
+import type { MigrationRecord } from "./database/migration-log.ts";
 import type { Receipt, WaitGoal } from "./replication-waits.ts";
 
 declare const brand: unique symbol;
@@ -22,12 +23,18 @@ export type ReplicaCall =
   | { readonly type: "query"; readonly request: ExecRequest }
   | { readonly type: "batch"; readonly requests: readonly ExecRequest[]; readonly id?: RequestId }
   /** Answered once the transaction is open. @property idleMs - rolled back when nothing is asked of it for so long */
-  | { readonly type: "begin"; readonly transaction: TransactionId; readonly idleMs: number }
+  | {
+      readonly type: "begin";
+      readonly transaction: TransactionId;
+      readonly idleMs: number;
+      /** That the transaction is to run. */
+      readonly migration?: MigrationRecord;
+    }
   | { readonly type: "savepoint" | "release" | "rollback-to"; readonly transaction: TransactionId }
   | { readonly type: "commit"; readonly transaction: TransactionId; readonly id?: RequestId }
   /** Also of a transaction that is over or unknown, which does nothing. */
   | { readonly type: "rollback"; readonly transaction: TransactionId }
-  | { readonly type: "enable-sync"; readonly table: string }
+  | { readonly type: "enable-sync"; readonly table: string; /** A migration. */ readonly within?: TransactionId }
   | { readonly type: "wait"; readonly goal: WaitGoal; readonly timeoutMs: number }
   /** `owner` watches exactly these tables from now on. */
   | { readonly type: "watch"; readonly owner: string; readonly tables: readonly string[] };

@@ -9,11 +9,12 @@ import type { Clock } from "./common/clock.ts";
 import { LedgerError } from "./common/errors.ts";
 import type { Logger } from "./common/logger.ts";
 import type { Database, OpenTransaction, RequestId } from "./database/database.ts";
+import type { MigrationRecord } from "./database/migration-log.ts";
 import type { TransactionId } from "./replica-call.ts";
 
 export interface ReplicaTransactions {
-  /** Resolves once it is open. @param idleMs - see rule 1 */
-  begin(id: TransactionId, idleMs: number): Promise<void>;
+  /** Resolves once it is open. @param idleMs - see rule 1 @param migration - that it is to run */
+  begin(id: TransactionId, idleMs: number, migration?: MigrationRecord): Promise<void>;
   /** @throws LedgerError LEDGER_TRANSACTION_ENDED when there is none of this id */
   use<T>(id: TransactionId, work: (transaction: OpenTransaction) => Promise<T>): Promise<T>;
   /** @param request - resolves when it was committed under this before, by whatever replica of the database */
@@ -75,11 +76,11 @@ export const createReplicaTransactions = ({
   };
 
   return {
-    begin: async (id, idleMs) => {
+    begin: async (id, idleMs, migration) => {
       const entry: Entry = { idleMs, transaction: undefined, running: 0, stopTimer: () => {} };
       entries.set(id, entry);
       try {
-        entry.transaction = await database.begin();
+        entry.transaction = await (migration === undefined ? database.begin() : database.beginMigration(migration));
       } catch (error) {
         entries.delete(id);
         throw error;

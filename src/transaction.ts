@@ -8,6 +8,7 @@ import { LedgerError } from "./common/errors.ts";
 import { bytesToHex } from "./common/ids.ts";
 import type { Random } from "./common/random.ts";
 import type { ExecRequest } from "./database/database.ts";
+import type { MigrationRecord } from "./database/migration-log.ts";
 import type { SqlParams, SqlValue } from "./database/value.ts";
 import { createSqlTag, readCall, type LedgerSqlTag, type SqlStatement } from "./sql.ts";
 import type { AnswerTo, ReplicaCall, TransactionId } from "./replica-call.ts";
@@ -41,8 +42,15 @@ export interface TransactionOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A transaction that may also change the schema of synced tables. */
+export interface SchemaTransaction extends Transaction {
+  enableSync(table: string): Promise<void>;
+}
+
 export interface Transactions {
   run<T>(work: (tx: Transaction) => Promise<T>, options: TransactionOptions): Promise<T>;
+  /** Runs a migration, and records it. Its `tx` cannot nest. */
+  migrate<T>(record: MigrationRecord, work: (tx: SchemaTransaction) => Promise<T>): Promise<T>;
   /**
    * Whether the caller is a transaction's function, called right now or resumed by an answer of its `tx`. What it would ask
    * of the database outside of its `tx` would wait for the transaction, which waits for it.
@@ -132,7 +140,12 @@ export const createTransactions = (options: {
       }
     };
 
-    const tx: Transaction = {
+    const enableSync = async (table: string): Promise<void> => {
+      assertUsable();
+      await call({ type: "enable-sync", table, within: id });
+    };
+
+    const tx: SchemaTransaction = {
       exec: (sql: string | SqlStatement<unknown>, params?: SqlParams | ExecOptions, execOptions?: ExecOptions) =>
         answering(exec(sql, params, execOptions)) as Promise<never>,
       query: (sql: string | SqlStatement<unknown>, params?: SqlParams) =>
@@ -141,6 +154,7 @@ export const createTransactions = (options: {
         answering(exec(sql, params).then(({ rows }) => rows[0] as never)),
       sql: createSqlTag((statement) => tx.query(statement)),
       transaction: (work) => answering(nest(work)),
+      enableSync: (table) => answering(enableSync(table)),
     };
     return {
       tx,
@@ -150,7 +164,11 @@ export const createTransactions = (options: {
     };
   };
 
-  const run = async <T>(work: (tx: Transaction) => Promise<T>, { signal }: TransactionOptions): Promise<T> => {
+  const open = async <T>(
+    work: (tx: SchemaTransaction) => Promise<T>,
+    { signal }: TransactionOptions,
+    migration?: MigrationRecord,
+  ): Promise<T> => {
     signal?.throwIfAborted();
     const id = bytesToHex(random.bytes(16)) as TransactionId;
     const level = createLevel(id, signal);
@@ -158,7 +176,8 @@ export const createTransactions = (options: {
 
     const aborted = abortion(signal);
     try {
-      await aborted.race(call({ type: "begin", transaction: id, idleMs }));
+      const begin = { type: "begin", transaction: id, idleMs } as const;
+      await aborted.race(call(migration === undefined ? begin : { ...begin, migration }));
       const result = await aborted.race(inside(() => work(level.tx)));
       level.end();
       await call({ type: "commit", transaction: id });
@@ -174,7 +193,8 @@ export const createTransactions = (options: {
   };
 
   return {
-    run,
+    run: (work, runOptions) => open(work, runOptions),
+    migrate: (record, work) => open(work, {}, record),
     get isInside() {
       return isInside;
     },

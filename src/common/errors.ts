@@ -17,6 +17,8 @@ export const errorCodes = {
   LEDGER_TRANSACTION_MISUSED: "inside transaction() only its own innermost tx may be used",
   LEDGER_INTERNAL_TABLE: "the statement writes to a table that belongs to cr-sqlite or to Ledger",
   LEDGER_SCHEMA_CHANGE_REFUSED: "ALTER or DROP of a synced table would break replication",
+  LEDGER_MIGRATION_CHANGED: "the list of migrations contradicts what has run on this replica",
+  LEDGER_MIGRATION_FAILED: "a migration failed and nothing of it was stored; see cause",
   LEDGER_KEY_UPDATE_REFUSED: "the primary key of a synced row cannot be updated; delete the row and insert a new one",
   LEDGER_TABLE_NOT_FOUND: "enableSync() was given the name of a table that does not exist",
   LEDGER_TABLE_NOT_SYNCED: "watch() was given a table that does not sync; enableSync() first",

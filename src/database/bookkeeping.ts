@@ -5,7 +5,7 @@
  */
 
 import { bytesToHex, bytesToSiteId, hexToBytes, siteIdToBytes, type Epoch, type SiteId } from "../common/ids.ts";
-import type { Frontier } from "../replication/frontier.ts";
+import { versionOf, type Frontier } from "../replication/frontier.ts";
 import type { Cursor } from "../replication/message.ts";
 import type { Connection } from "./connection.ts";
 import { closeOwnRun, isOwnVersion, ownSite, runSchema } from "./origin-runs.ts";
@@ -153,7 +153,9 @@ export const readFrontierAt = async (connection: Connection, own: SiteId, newest
   const frontier = new Map(
     rows.map(([site, version]) => [site === null ? own : bytesToSiteId(site as Uint8Array), version as number]),
   );
-  if (newest > 0 && (await isOwnVersion(connection, newest))) frontier.set(own, newest);
+  // A migration may have dropped what was newest: what was written down is higher then.
+  if (newest > 0 && (await isOwnVersion(connection, newest)))
+    frontier.set(own, Math.max(newest, versionOf(frontier, own)));
   return frontier;
 };
 

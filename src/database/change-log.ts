@@ -93,7 +93,8 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
     await forgetOldRequests(connection);
     const result = await books.recordEpoch(connection, {
       epoch,
-      newestVersion: await newestVersion(connection, tables()),
+      // What was newest may have gone with a table that a migration dropped.
+      newestVersion: Math.max(await newestVersion(connection, tables()), versionOf(await frontierNow(connection), own)),
       nowMs,
     });
     return { result, tables: [] };

@@ -6,6 +6,7 @@
 import type { SiteId } from "../common/ids.ts";
 import type { Unsubscribe } from "../common/emitter.ts";
 import type { Connection, MaybePromise } from "./connection.ts";
+import type { MigrationRecord } from "./migration-log.ts";
 import type { RowChange } from "./row-change.ts";
 import type { SqlParams, SqlValue } from "./value.ts";
 
@@ -72,6 +73,8 @@ export interface Commit {
 export interface OpenTransaction {
   /** A statement that fails leaves the transaction open and what was done before it in place. */
   exec(request: ExecRequest): Promise<ExecResult>;
+  /** As Database.enableSync; in a migration only. */
+  enableSync(table: string): Promise<void>;
   /** Opens a transaction within, up to its release() or rollbackTo(). */
   savepoint(): Promise<void>;
   /** Ends the innermost savepoint and keeps what was done since. */
@@ -111,6 +114,12 @@ export interface Database {
 
   /** Opens a transaction once everything asked for before is done; until it ends, everything else waits. */
   begin(): Promise<OpenTransaction>;
+
+  /**
+   * The same, for a migration: ALTER and DROP of synced tables are let pass, `enableSync` works, and committing records it.
+   * Once a call failed it can only be rolled back.
+   */
+  beginMigration(migration: MigrationRecord): Promise<OpenTransaction>;
 
   /** Whether what was asked for under `id` has been stored. */
   wasDone(id: RequestId): Promise<boolean>;

@@ -5,6 +5,7 @@ import type { ExecRequest, ExecResult, QueryResult, RowMode, SyncedTable } from 
 import { bindParams, hasParams } from "./params.ts";
 import type { Rollback } from "./rollback.ts";
 import type { RowWatch } from "./row-watch.ts";
+import type { SchemaChanges } from "./schema-changes.ts";
 import type { Script, SqliteConnection } from "./sqlite-connection.ts";
 import type { SqliteStatement } from "./sqlite-statement.ts";
 import { createStatementCache } from "./statement-cache.ts";
@@ -29,6 +30,8 @@ export interface Executor {
   exec(request: ExecRequest, scope?: ExecScope): Promise<ExecOutcome>;
   /** One statement that only reads. */
   query(request: ExecRequest): Promise<QueryResult>;
+  /** Runs statements of a migration inside its transaction, which must be rolled back when this fails. */
+  migrate(request: ExecRequest, changes: SchemaChanges): Promise<ExecOutcome>;
   /** Must be called when the schema changed: what was allowed then may be refused now. */
   forgetStatements(): Promise<void>;
 }
@@ -126,8 +129,8 @@ export const createExecutor = (
   const execOnly = (guarded: Guarded, request: ExecRequest, scope: ExecScope): Promise<ExecOutcome> =>
     guarded.facts.createsTrigger ? atomically(scope, () => execCached(guarded, request)) : execCached(guarded, request);
 
-  const compile = async (script: Script): Promise<Guarded | undefined> => {
-    const guard = createStatementGuard(syncedTables());
+  const compile = async (script: Script, isMigration = false): Promise<Guarded | undefined> => {
+    const guard = createStatementGuard(syncedTables(), isMigration);
     try {
       const statement = await script.next(guard.authorize);
       if (statement === undefined) return undefined;
@@ -143,14 +146,18 @@ export const createExecutor = (
   };
 
   /** All of it or nothing: one transaction, one outcome. */
-  const execSeveral = async (first: Guarded, second: () => Promise<Guarded | undefined>, rowMode: RowMode) => {
+  const execSeveral = async (
+    first: Guarded | undefined,
+    second: () => Promise<Guarded | undefined>,
+    run: (guarded: Guarded) => Promise<ExecOutcome>,
+  ) => {
     const changedTables = new Set<string>();
     let mayHaveWritten = false;
     let rowsAffected = 0;
     let result: ExecResult = emptyResult;
     for (let guarded: Guarded | undefined = first; guarded !== undefined; guarded = await second()) {
       try {
-        const outcome = await runStatement(guarded, rowMode);
+        const outcome = await run(guarded);
         ({ result } = outcome);
         rowsAffected += result.rowsAffected;
         for (const table of outcome.changedTables) changedTables.add(table);
@@ -217,7 +224,30 @@ export const createExecutor = (
           "several statements in one text take no parameters; pass them one by one",
         );
       }
-      return await atomically(scope, () => execSeveral(only, () => compile(script), rowMode));
+      return await atomically(scope, () =>
+        execSeveral(
+          only,
+          () => compile(script),
+          (guarded) => runStatement(guarded, rowMode),
+        ),
+      );
+    } finally {
+      script.close();
+    }
+  };
+
+  /** Nothing is cached: what is compiled here passed another guard. */
+  const migrate = async ({ sql, params, rowMode = "object" }: ExecRequest, changes: SchemaChanges) => {
+    const script = connection.openScript(sql);
+    try {
+      return await execSeveral(
+        await compile(script, true),
+        () => compile(script, true),
+        (guarded) => {
+          bindParams(guarded.statement, params);
+          return changes.run(guarded.facts, script.lastSql(), () => runStatement(guarded, rowMode));
+        },
+      );
     } finally {
       script.close();
     }
@@ -226,6 +256,7 @@ export const createExecutor = (
   return {
     exec,
     query,
+    migrate,
     forgetStatements: async () => {
       for (const { statement } of cache.takeAll()) await statement.finalize();
     },

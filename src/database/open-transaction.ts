@@ -4,8 +4,10 @@ import { LedgerError, toLedgerError } from "../common/errors.ts";
 import { createWorkQueue } from "../common/work-queue.ts";
 import type { OpenTransaction } from "./database.ts";
 import type { Executor } from "./executor.ts";
+import { recordMigration, type MigrationRecord } from "./migration-log.ts";
 import { recordRequest } from "./request-log.ts";
 import type { Rollback } from "./rollback.ts";
+import type { SchemaChanges } from "./schema-changes.ts";
 import type { SqliteConnection } from "./sqlite-connection.ts";
 
 export interface OpenTransactionOptions {
@@ -13,6 +15,8 @@ export interface OpenTransactionOptions {
   readonly connection: SqliteConnection;
   readonly executor: Executor;
   readonly rollback: Rollback;
+  /** Of a migration: what it may do to synced tables, and what it is recorded as. Once anything fails it cannot be committed. */
+  readonly migration?: { readonly changes: SchemaChanges; readonly record: MigrationRecord } | undefined;
   /** After a commit: tells of the tables that changed. */
   readonly committed: (tables: ReadonlySet<string>) => Promise<void>;
   /** The transaction is over. The connection may still be in it when it was not committed. */
@@ -20,11 +24,12 @@ export interface OpenTransactionOptions {
 }
 
 export const createOpenTransaction = (options: OpenTransactionOptions): OpenTransaction => {
-  const { connection, executor, rollback, committed, ended } = options;
+  const { connection, executor, rollback, migration, committed, ended } = options;
   const queue = createWorkQueue();
   const changedTables = new Set<string>();
   let mayHaveWritten = false;
   let depth = 0;
+  let failure: unknown;
   let isOver = false;
   /** Why it is over, when nobody asked for it. */
   let cause: LedgerError | undefined;
@@ -43,6 +48,7 @@ export const createOpenTransaction = (options: OpenTransactionOptions): OpenTran
       try {
         return await work();
       } catch (error) {
+        failure ??= error;
         if (connection.crash !== undefined || !connection.isInTransaction) end(toLedgerError(error));
         else await connection.resetPending();
         throw error;
@@ -61,10 +67,19 @@ export const createOpenTransaction = (options: OpenTransactionOptions): OpenTran
   return {
     exec: (request) =>
       inside(async () => {
-        const outcome = await executor.exec(request, "inside");
+        const outcome =
+          migration === undefined
+            ? await executor.exec(request, "inside")
+            : await executor.migrate(request, migration.changes);
         for (const table of outcome.changedTables) changedTables.add(table);
         mayHaveWritten ||= outcome.mayHaveWritten;
         return outcome.result;
+      }),
+    enableSync: (table) =>
+      inside(async () => {
+        if (migration === undefined) throw new LedgerError("LEDGER_INTERNAL", "enableSync in a transaction of the app");
+        for (const filled of await migration.changes.enableSync(table)) changedTables.add(filled);
+        mayHaveWritten = true;
       }),
     savepoint: () =>
       inside(async () => {
@@ -77,6 +92,12 @@ export const createOpenTransaction = (options: OpenTransactionOptions): OpenTran
       inside(async () => {
         try {
           await connection.resetPending();
+          if (migration !== undefined) {
+            if (failure !== undefined) throw failure;
+            await migration.changes.settle();
+            await recordMigration(connection, migration.record);
+            mayHaveWritten = true;
+          }
           if (id !== undefined && mayHaveWritten) await recordRequest(connection, id, undefined);
           await connection.all("commit");
           await committed(changedTables);

@@ -26,8 +26,8 @@ export interface RowWatch {
   setTables(owner: string, tables: readonly string[]): void;
   /** Makes the connection remember rows of what is watched, and of nothing else. Not inside a transaction of an app. */
   install(connection: Connection, tables: ReadonlyMap<string, SyncedTable>): Promise<void>;
-  /** Takes everything off `connection`, for a change of the schema that follows; install() puts it back. */
-  uninstall(connection: Connection, reason: MissedReason): Promise<void>;
+  /** Stops watching `table` for a change of its schema that follows; install() watches it again. */
+  uninstall(connection: Connection, table: string, reason: MissedReason): Promise<void>;
   /** The connection that rows were remembered on is gone. */
   lost(): void;
   /** Whether collect() has anything to do. */
@@ -103,12 +103,12 @@ export const createRowWatch = (): RowWatch => {
         installed.set(name, { table, sql });
       }
     },
-    uninstall: async (connection, reason) => {
-      for (const [name, { sql }] of installed) {
-        await connection.run(sql.uninstall);
-        missed.set(name, reason);
-      }
-      installed.clear();
+    uninstall: async (connection, table, reason) => {
+      const entry = installed.get(table);
+      if (entry === undefined) return;
+      await connection.run(entry.sql.uninstall);
+      installed.delete(table);
+      missed.set(table, reason);
     },
     get isActive() {
       return installed.size > 0;
@@ -146,6 +146,7 @@ export const createRowWatch = (): RowWatch => {
       return changes;
     },
     discard: () => {
+      missed.clear();
       collected = [];
       collectedBytes = 0;
     },

@@ -25,6 +25,8 @@ import { enableSyncOf } from "./enable-sync.ts";
 import { createOpenTransaction } from "./open-transaction.ts";
 import { recallRequest, recordRequest } from "./request-log.ts";
 import { isVacuum } from "./sql-text.ts";
+import { createMigrationTable, type MigrationRecord } from "./migration-log.ts";
+import { createSchemaChanges } from "./schema-changes.ts";
 import type { RowChange } from "./row-change.ts";
 import { createRollback, type Rollback } from "./rollback.ts";
 import { createRowWatch } from "./row-watch.ts";
@@ -64,6 +66,8 @@ export const createSqliteDatabase = async (
   let version = 0;
   let schemaVersion = -1;
   let syncedTables: ReadonlyMap<string, SyncedTable> = new Map();
+  /** As a migration that is under way has made them. */
+  let migratingTables: ReadonlyMap<string, SyncedTable> | undefined;
   let views: ReadonlySet<string> = new Set();
   let openTransaction: OpenTransaction | undefined;
   let closing: Promise<void> | undefined;
@@ -72,7 +76,11 @@ export const createSqliteDatabase = async (
     const connection = await host.openConnection();
     rowWatch.lost();
     const rollback = createRollback(connection);
-    session = { connection, rollback, executor: createExecutor(connection, () => syncedTables, rowWatch, rollback) };
+    session = {
+      connection,
+      rollback,
+      executor: createExecutor(connection, () => migratingTables ?? syncedTables, rowWatch, rollback),
+    };
     const [row] = await connection.all("select crsql_site_id(), crsql_db_version()");
     siteId = bytesToSiteId(row?.[0] as Uint8Array);
     version = Number(row?.[1]);
@@ -119,6 +127,7 @@ export const createSqliteDatabase = async (
       } finally {
         rowWatch.discard();
         await tidy(current);
+        if (current.connection.crash === undefined) await rowWatch.install(current.connection, syncedTables);
       }
     });
   };
@@ -198,22 +207,36 @@ export const createSqliteDatabase = async (
       return result;
     });
 
-  const begin = (): Promise<OpenTransaction> =>
+  const startMigration = async (connection: SqliteConnection, record: MigrationRecord) => {
+    await createMigrationTable(connection);
+    const onTables = (tables: typeof syncedTables): void => {
+      migratingTables = tables;
+    };
+    return {
+      record,
+      changes: createSchemaChanges({ connection, tables: syncedTables, onTables, rowWatch }),
+    };
+  };
+
+  const begin = (record?: MigrationRecord): Promise<OpenTransaction> =>
     new Promise((resolve, reject) => {
       alone(async ({ connection, executor, rollback }) => {
         if (closing !== undefined) throw closedError();
         await connection.all("begin immediate");
+        const migration = record === undefined ? undefined : await startMigration(connection, record);
         await new Promise<void>((ended) => {
           openTransaction = createOpenTransaction({
             connection,
             executor,
             rollback,
+            migration,
             committed: (tables) => report(tables, { type: "local" }),
             ended,
           });
           resolve(openTransaction);
         });
         openTransaction = undefined;
+        migratingTables = undefined;
       }).catch(reject);
     });
 
@@ -266,7 +289,8 @@ export const createSqliteDatabase = async (
     exec,
     query,
     batch,
-    begin,
+    begin: () => begin(),
+    beginMigration: begin,
     wasDone: (id) => alone(async ({ connection }) => (await recallRequest(connection, id)) !== undefined),
     enableSync,
     get syncedTables() {

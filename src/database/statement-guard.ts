@@ -25,6 +25,8 @@ export interface StatementFacts {
    * changed anything.
    */
   readonly isPlainWrite: boolean;
+  /** What a migration's statement does to the schema of a synced table. */
+  readonly syncedChange?: { readonly table: string; readonly kind: "alter" | "drop" } | undefined;
 }
 
 export interface StatementGuard {
@@ -57,7 +59,13 @@ const internalTrigger = /__(crsql_[a-z]+trig|ledger_seen_[a-z]+)$/;
 
 const transactionRemedy = "use transaction(), or batch() when no statement depends on another's answer";
 
-export const createStatementGuard = (syncedTables: ReadonlyMap<string, SyncedTable>): StatementGuard => {
+const migrationRemedy = "do it in db.migrate(), in the same way on every replica";
+
+/** @param isMigration - ALTER and DROP of synced tables pass as `syncedChange`. Default: they are refused */
+export const createStatementGuard = (
+  syncedTables: ReadonlyMap<string, SyncedTable>,
+  isMigration = false,
+): StatementGuard => {
   const writtenTables = new Set<string>();
   const readTables = new Set<string>();
   const alteredTables = new Set<string>();
@@ -66,6 +74,7 @@ export const createStatementGuard = (syncedTables: ReadonlyMap<string, SyncedTab
   let schemaWrite: string | undefined;
   let changesSchema = false;
   let createsTrigger = false;
+  let syncedChange: StatementFacts["syncedChange"];
   let runsTrigger = false;
   let refusal: LedgerError | undefined;
 
@@ -94,14 +103,17 @@ export const createStatementGuard = (syncedTables: ReadonlyMap<string, SyncedTab
     // SQLite makes these two by itself, and lets nobody else use such names.
     const isSqlites = name.startsWith("sqlite_autoindex_") || schemaTables.test(name);
     if (isInternalName(name) && !isSqlites) return refuseInternal(name);
-    if (onTable != null && isInternalName(onTable)) return refuseInternal(onTable);
+    const isAltering = onTable?.startsWith("sqlite_altertab_") === true;
+    if (onTable != null && isInternalName(onTable) && !isAltering) return refuseInternal(onTable);
     return true;
   };
   const dropTable = (table: string): boolean => {
     changesSchema = true;
     if (isInternalName(table)) return refuseInternal(table);
     if (isSynced(table)) {
-      return refuse("LEDGER_SCHEMA_CHANGE_REFUSED", `${table} is synced; delete its rows instead of dropping it`);
+      if (!isMigration)
+        return refuse("LEDGER_SCHEMA_CHANGE_REFUSED", `${table} is synced; to drop it, ${migrationRemedy}`);
+      syncedChange = { table, kind: "drop" };
     }
     alteredTables.add(table);
     return true;
@@ -110,10 +122,9 @@ export const createStatementGuard = (syncedTables: ReadonlyMap<string, SyncedTab
     changesSchema = true;
     if (isInternalName(table)) return refuseInternal(table);
     if (isSynced(table)) {
-      return refuse(
-        "LEDGER_SCHEMA_CHANGE_REFUSED",
-        `${table} is synced; ALTER would break its replication: put new columns into a second table`,
-      );
+      if (!isMigration)
+        return refuse("LEDGER_SCHEMA_CHANGE_REFUSED", `${table} is synced; to alter it, ${migrationRemedy}`);
+      syncedChange = { table, kind: "alter" };
     }
     alteredTables.add(table);
     return true;
@@ -171,6 +182,8 @@ export const createStatementGuard = (syncedTables: ReadonlyMap<string, SyncedTab
       case AuthAction.dropTempIndex:
       case AuthAction.dropTrigger:
       case AuthAction.dropTempTrigger:
+        // A table's triggers go with it.
+        return syncedChange?.kind === "drop" || create(first ?? "");
       case AuthAction.dropView:
       case AuthAction.dropTempView:
         return create(first ?? "");
@@ -209,6 +222,12 @@ export const createStatementGuard = (syncedTables: ReadonlyMap<string, SyncedTab
         );
       }
     }
+    if (syncedChange?.kind === "alter" && /^[\s;]*alter\s+table\b.*\brename\b/is.test(stripped)) {
+      refuse(
+        "LEDGER_SCHEMA_CHANGE_REFUSED",
+        `${syncedChange.table} is synced, and replicas that know the old name would lose touch: add a column or table of the new name, copy, and leave the old one`,
+      );
+    }
     if (/\bcrsql_internal_sync_bit\s*\(\s*[^)\s]/i.test(stripped)) useFunction("crsql_set_internal_sync_bit");
     if (schemaWrite !== undefined && !schemaVerbs.has(verb)) refuseInternal(schemaWrite);
     return verb;
@@ -226,7 +245,7 @@ export const createStatementGuard = (syncedTables: ReadonlyMap<string, SyncedTab
       const isReadOnly = verb === "explain" || (isQuery && writtenTables.size === 0 && !changesSchema);
       const isPlainWrite =
         !runsTrigger && writtenTables.size === 1 && ["insert", "replace", "update", "delete"].includes(verb);
-      return { isReadOnly, writtenTables, readTables, alteredTables, createsTrigger, isPlainWrite };
+      return { isReadOnly, writtenTables, readTables, alteredTables, createsTrigger, isPlainWrite, syncedChange };
     },
   };
 };

@@ -6,6 +6,7 @@ import type { DatabaseCase, DatabaseFixture } from "./database-case.ts";
 import { execCases } from "./exec-cases.ts";
 import { guardCases } from "./guard-cases.ts";
 import { queryCases } from "./query-cases.ts";
+import { migrationCases } from "./migration-cases.ts";
 import { storageCases } from "./storage-cases.ts";
 import { syncCases } from "./sync-cases.ts";
 import { transactionCases } from "./transaction-cases.ts";
@@ -21,6 +22,7 @@ export const databaseCases: readonly DatabaseCase[] = [
   ...commitCases,
   ...transactionCases,
   ...watchCases,
+  ...migrationCases,
   ...storageCases,
 ];
 

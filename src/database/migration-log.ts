@@ -1,0 +1,21 @@
+/** Which migrations were applied to this database, written in the transaction of each. */
+
+import type { Connection } from "./connection.ts";
+
+/** A migration as it is recorded. */
+export interface MigrationRecord {
+  readonly version: number;
+  readonly name: string;
+  /** What it ran, when that was text. */
+  readonly text: string | null;
+}
+
+export const createMigrationTable = (connection: Connection): Promise<unknown> =>
+  connection.all(
+    `create table if not exists ledger_migration (
+       version integer primary key, name text not null, text text, at integer not null default (unixepoch()))`,
+  );
+
+/** @throws LedgerError LEDGER_CONSTRAINT when it was applied before */
+export const recordMigration = (connection: Connection, { version, name, text }: MigrationRecord): Promise<unknown> =>
+  connection.all("insert into ledger_migration (version, name, text) values (?, ?, ?)", [version, name, text]);
