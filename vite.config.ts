@@ -13,6 +13,7 @@ export const shared = {
     alias: [
       { find: /^ledger$/, replacement: fromHere("src/index.ts") },
       { find: /^ledger\/testing$/, replacement: fromHere("src/testing.ts") },
+      { find: /^ledger\/react$/, replacement: fromHere("src/react.ts") },
     ],
   },
   worker: { format: "es" },

@@ -13,5 +13,9 @@ export default defineConfig({
   logLevel: "warn",
   // No watching: a source file that changes during a run must not reload the page under a test.
   server: { port: 0, hmr: false, ws: false, watch: null },
-  optimizeDeps: { ...shared.optimizeDeps, entries: ["e2e/app/*.html"] },
+  optimizeDeps: {
+    ...shared.optimizeDeps,
+    include: [...shared.optimizeDeps.include, "react", "react-dom/client"],
+    entries: ["e2e/app/*.html"],
+  },
 });

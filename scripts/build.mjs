@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Builds the package into dist/: index.js and testing.js for the page and for Node, worker.js whole in one file, the
- * wasm files beside them, and the types. Not Vite's library mode: that inlines the wasm files as text.
+ * Builds the package into dist/: index.js and testing.js for the page and for Node, worker.js whole in one file, each
+ * binding whole in one file, the wasm files beside them, and the types. Not Vite's library mode: that inlines the wasm files as text.
  */
 
 import { spawnSync } from "node:child_process";
@@ -14,6 +14,8 @@ import { trimEngine } from "./trim-engine.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
+/** Entries for frameworks, and the packages of the app's that each imports. */
+const bindings = /** @type {Readonly<Record<string, readonly string[]>>} */ ({ react: ["react"] });
 const wasmFiles = ["crsqlite-sync.wasm", "crsqlite.wasm"];
 
 /** The page starts the worker by this; in dist every file lies beside worker.js. */
@@ -52,8 +54,9 @@ const withoutNode = {
       : undefined,
 };
 
+const external = [/^node:/];
 /** @type {import("rolldown").InputOptions} */
-const common = { cwd: root, platform: "browser", external: [/^node:/], transform: { target: "es2022" } };
+const common = { cwd: root, platform: "browser", external, transform: { target: "es2022" } };
 /** @type {import("rolldown").OutputOptions} */
 const output = {
   dir: dist,
@@ -61,6 +64,9 @@ const output = {
   sourcemap: true,
   comments: { legal: true, annotation: true, jsdoc: false },
 };
+
+/** Functions keep their names, so that a stack trace in an app can be read. */
+const readable = { mangle: { toplevel: false }, compress: true, codegen: { removeWhitespace: true } };
 
 const bundle = async () => {
   /** @type {{ found: string[] }} */
@@ -73,8 +79,7 @@ const bundle = async () => {
       ...output,
       entryFileNames: "[name].js",
       chunkFileNames: "[name]-[hash].js",
-      // Functions keep their names, so that a stack trace in an app can be read.
-      minify: { mangle: { toplevel: false }, compress: true, codegen: { removeWhitespace: true } },
+      minify: readable,
     },
   });
   if (report.found.length !== 1) {
@@ -95,7 +100,17 @@ const bundle = async () => {
       minify: true,
     },
   });
-  return [...page.output, ...worker.output];
+  // Apart from the page's files, with which it would share chunks that every page had to load.
+  const others = Object.entries(bindings).map(async ([name, packages]) => {
+    const { output: files } = await build({
+      ...common,
+      external: [...external, ...packages],
+      input: { [name]: `src/${name}.ts` },
+      output: { ...output, entryFileNames: "[name].js", codeSplitting: false, minify: readable },
+    });
+    return files;
+  });
+  return [...page.output, ...worker.output, ...(await Promise.all(others)).flat()];
 };
 
 const copyWasm = () => {
@@ -133,7 +148,7 @@ const emitTypes = () => {
       visit(target);
     }
   };
-  for (const entry of ["index", "testing", "worker"]) visit(join(dist, `${entry}.d.ts`));
+  for (const entry of ["index", "testing", "worker", ...Object.keys(bindings)]) visit(join(dist, `${entry}.d.ts`));
 
   for (const entry of readdirSync(dist, { recursive: true, encoding: "utf8" })) {
     const file = join(dist, entry);
@@ -169,7 +184,10 @@ const checkOutput = (/** @type {readonly import("rolldown").OutputChunk[]} */ ch
     if (/new URL\(`[^`]*\$\{[^`]*`,\s*import\.meta\.url/.test(chunk.code)) {
       fail(`${chunk.fileName} has a template in new URL(…, import.meta.url); Vite would ship every file beside it`);
     }
-    const foreign = chunk.imports.filter((name) => !chunks.some((other) => other.fileName === name));
+    const given = bindings[chunk.name] ?? [];
+    const foreign = chunk.imports.filter(
+      (name) => !given.includes(name) && !chunks.some((other) => other.fileName === name),
+    );
     if (foreign.length > 0) fail(`${chunk.fileName} imports ${foreign.join(", ")}; a browser could not load it`);
   }
 };

@@ -11,7 +11,8 @@
 import { toLedgerError, type LedgerError } from "../common/errors.ts";
 import { anyTable, type ExecRequest, type QueryResult } from "../database/database.ts";
 import type { NextFrame } from "./frames.ts";
-import { areResultsEqual, valuesToText } from "./rows.ts";
+import { areResultsEqual } from "./rows.ts";
+import { paramsToText } from "./values-to-text.ts";
 
 /** Told from within watch() when something is known already. */
 export interface Watcher {
@@ -210,5 +211,4 @@ export const createLiveRuns = ({ read, nextFrame }: LiveRunsOptions): LiveRuns =
 };
 
 /** The same for what is the same statement with the same params. */
-const idOf = ({ sql, params = [] }: ExecRequest): string =>
-  `${sql}\0${Array.isArray(params) ? `[${valuesToText(params)}` : `{${valuesToText(Object.entries(params).flat())}`}`;
+const idOf = ({ sql, params }: ExecRequest): string => `${sql}\0${paramsToText(params)}`;

@@ -1,6 +1,7 @@
 /** Compares what a query answered before with what it answers now. */
 
 import { LedgerError } from "../common/errors.ts";
+import { valuesToText } from "./values-to-text.ts";
 
 /** What is different from the result before. Rows that only moved are in none of the lists. */
 export interface RowChanges<R> {
@@ -66,15 +67,6 @@ export const createKeyedRows = <R>(columns: readonly string[]): KeyedRows<R> => 
 /** Whether two results have the same rows in the same order. */
 export const areResultsEqual = (left: readonly unknown[], right: readonly unknown[]): boolean =>
   left.length === right.length && left.every((row, index) => areRowsEqual(row, right[index]));
-
-/** Values as text, the same only for the same values of the same types. */
-export const valuesToText = (values: readonly unknown[]): string => values.map(valueToText).join();
-
-const valueToText = (value: unknown): string => {
-  if (typeof value === "string") return JSON.stringify(value);
-  if (value instanceof Uint8Array || value instanceof ArrayBuffer) return `x${new Uint8Array(value).join(" ")}`;
-  return `${typeof value} ${Object.is(value, -0) ? "-0" : String(value)}`;
-};
 
 const areRowsEqual = (left: unknown, right: unknown): boolean => {
   if (left === right) return true;

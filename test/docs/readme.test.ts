@@ -122,15 +122,20 @@ declare global { var db: LedgerType; }
         compilerOptions: {
           noUnusedLocals: false,
           noUnusedParameters: false,
-          paths: { ledger: ["../../src/index.ts"], "ledger/testing": ["../../src/testing.ts"] },
+          jsx: "react-jsx",
+          paths: {
+            ledger: ["../../src/index.ts"],
+            "ledger/testing": ["../../src/testing.ts"],
+            "ledger/react": ["../../src/react.ts"],
+          },
         },
         include: ["."],
       };
       writeFileSync(join(directory, "tsconfig.json"), JSON.stringify(tsconfig));
       for (const document of documents) {
-        const samples = [...read(document).matchAll(/^```ts\n(.*?)^```/gms)].map((match) => match[1] ?? "");
-        for (const [index, sample] of samples.entries()) {
-          const name = `${document.replaceAll(/[/.]/g, "-")}-${index + 1}.ts`;
+        const samples = read(document).matchAll(/^```(tsx?)\n(.*?)^```/gms);
+        for (const [index, [, extension = "", sample = ""]] of [...samples].entries()) {
+          const name = `${document.replaceAll(/[/.]/g, "-")}-${index + 1}.${extension}`;
           writeFileSync(join(directory, name), `${sample}\nexport {};\n`);
         }
       }

@@ -30,6 +30,10 @@ const forbidden = [
   ["src/security/planted.ts", "idb-keyval"],
   ["src/planted.ts", "@vlcn.io/wa-sqlite"],
   ["src/tabs/planted.ts", "idb-keyval"],
+  ["src/tabs/planted.ts", "react"],
+  ["src/react/planted.ts", "../ledger.ts"],
+  ["src/react/planted.ts", "../live/live-query.ts"],
+  ["src/react/planted.ts", "react-dom"],
 ] as const;
 
 const allowed = [
@@ -42,6 +46,8 @@ const allowed = [
   ["src/security/planted.ts", "../transport/channel.ts"],
   ["src/security/key-cache.ts", "idb-keyval"],
   ["src/planted.ts", "./database/database.ts"],
+  ["src/react/planted.ts", "react"],
+  ["src/react/planted.ts", "../index.ts"],
 ] as const;
 
 const others = {
