@@ -1,15 +1,16 @@
 /**
- * Tabs that write without pause while whichever leads is closed, reloaded or crashed, over and over: no acknowledged
+ * Tabs that write without pause while whichever leads is closed, reloaded, crashed or killed, over and over: no acknowledged
  * write may be lost, none may be there twice, and none may be rejected. `npm run test:kill -- --rounds 200` does it for longer.
  */
 
+import { rendererPid } from "./support/renderer.ts";
 import { expect, test, type NewReplica, type Replica } from "./support/test.ts";
 
 const rounds = Number(process.env["LEDGER_KILL_ROUNDS"] ?? 3);
 const killDelayMs = 200;
 
 /** How a leading tab is ended. */
-const ends = ["crash", "close", "reload"] as const;
+const ends = ["kill -9", "close", "reload", "crash", "close()"] as const;
 type End = (typeof ends)[number];
 
 declare global {
@@ -29,19 +30,26 @@ const startWriting = (tab: Replica, name: string): Promise<void> =>
     const write = async (n: number): Promise<void> => {
       const id = `${prefix}-${n}`;
       const outcome = await window.callLedger("main", "exec", ["INSERT INTO log (id) VALUES (?)", [id]]);
+      if (!outcome.ok && outcome.code === "LEDGER_CLOSED") return;
       void window.answered(id, outcome.ok ? "" : outcome.code);
       if (outcome.ok) {
         window.longestGapMs = Math.max(window.longestGapMs, performance.now() - lastMs);
         lastMs = performance.now();
       }
-      setTimeout(() => void write(n + 1), 5);
+      setTimeout(() => void write(n + 1), 20);
     };
     void write(0);
   }, name);
 
-const end = async (tab: Replica, how: End): Promise<void> => {
+const end = async (tab: Replica, how: End, pids: ReadonlyMap<Replica, number>): Promise<void> => {
   const { page } = tab;
   if (how === "reload") return tab.reload();
+  if (how === "kill -9") {
+    const crashed = page.waitForEvent("crash");
+    process.kill(pids.get(tab) ?? Number.NaN, "SIGKILL");
+    await crashed;
+  }
+  if (how === "close()") await tab.call("close");
   if (how === "crash") {
     const debug = await page.context().newCDPSession(page);
     const crashed = page.waitForEvent("crash");
@@ -58,13 +66,15 @@ test("stores every write once, however often the leader is killed", async ({ new
   test.setTimeout(60_000 + rounds * 30_000);
   const acknowledged = new Set<string>();
   const countByCode = new Map<string, number>();
-  const gapsMs: Record<End, number[]> = { crash: [], close: [], reload: [] };
+  const gapsMs: Record<End, number[]> = { "kill -9": [], close: [], reload: [], crash: [], "close()": [] };
+  const pids = new Map<Replica, number>();
   let writers = 0;
 
   const begin = async (tab: Replica): Promise<Replica> => {
     await tab.call("init");
     // No key: a write that was applied twice would be there twice.
     await tab.exec("CREATE TABLE IF NOT EXISTS log (id TEXT)");
+    pids.set(tab, await rendererPid(tab.page));
     writers += 1;
     await startWriting(tab, `writer ${writers}`);
     return tab;
@@ -94,7 +104,7 @@ test("stores every write once, however often the leader is killed", async ({ new
     const before = acknowledged.size;
     for (const { page } of others) await page.evaluate(() => void (window.longestGapMs = 0));
 
-    await end(leader, how);
+    await end(leader, how, pids);
 
     await expect.poll(() => acknowledged.size, { message: `round ${round}: ${how}` }).toBeGreaterThan(before + 20);
     for (const { page } of others) gapsMs[how].push(await page.evaluate(() => window.longestGapMs));

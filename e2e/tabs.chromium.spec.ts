@@ -3,6 +3,7 @@
 import { chromium } from "@playwright/test";
 import type { LedgerStatus } from "../src/index.ts";
 import { chromiumOptions } from "./support/launch.ts";
+import { rendererPid } from "./support/renderer.ts";
 import { expect, expectEvent, expectPeers, test, type Replica } from "./support/test.ts";
 
 const crash = async ({ page }: Replica): Promise<void> => {
@@ -74,6 +75,23 @@ test("says when the leader stands still, and waits for it", async ({ newReplica 
   await Promise.all([stopped, write]);
   await expect.poll(async () => (await bob.status()).leader).toBe("responding");
   expect(await alice.rows("SELECT id FROM notes")).toEqual([{ id: "b" }]);
+});
+
+test("takes over from a leader that hangs as soon as it is killed", async ({ newReplica }) => {
+  const alice = await newReplica();
+  const bob = await newReplica({ context: alice.page.context() });
+  await alice.exec("INSERT INTO notes (id) VALUES ('a')");
+  const pid = await rendererPid(alice.page);
+
+  process.kill(pid, "SIGSTOP");
+  const write = bob.exec("INSERT INTO notes (id) VALUES ('b')");
+  await expect.poll(async () => (await bob.status()).leader).toBe("unresponsive");
+  expect((await bob.status()).role).toBe("follower");
+  process.kill(pid, "SIGKILL");
+  await write;
+
+  expect(await bob.status()).toMatchObject({ role: "leader", leader: "responding", storage: "opfs" });
+  expect(await bob.rows("SELECT id FROM notes ORDER BY id")).toEqual([{ id: "a" }, { id: "b" }]);
 });
 
 test("comes back from the back/forward cache with its room", async ({ newReplica }) => {
