@@ -153,6 +153,25 @@ test("gives way in the back/forward cache and comes back from it", async ({ newR
   await expectRows([alice, bob, carol], "SELECT id FROM notes", [{ id: "a" }]);
 });
 
+for (const storage of ["opfs", "idb"] as const) {
+  test(`removes a database in ${storage} from under all its tabs`, async ({ newReplica }) => {
+    const alice = await newReplica({ storage });
+    const context = alice.page.context();
+    const bob = await newReplica({ storage, context });
+    const nodeId = await alice.nodeId();
+    await alice.exec("INSERT INTO notes (id) VALUES ('a')");
+
+    await bob.call("destroy");
+
+    expect((await expectEvent(alice, "error")).args).toMatchObject([{ code: "LEDGER_DESTROYED" }]);
+    expect(await alice.failureOf("exec", "SELECT 1")).toBe("LEDGER_DESTROYED");
+    expect((await alice.status()).state).toBe("closed");
+    const next = await newReplica({ storage, context });
+    expect(await next.nodeId()).not.toBe(nodeId);
+    expect(await next.rows("SELECT id FROM notes")).toEqual([]);
+  });
+}
+
 test("does not share a database that was asked for in memory", async ({ newReplica }) => {
   const alice = await newReplica({ storage: "memory" });
   const bob = await newReplica({ storage: "memory", context: alice.page.context() });

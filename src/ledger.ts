@@ -24,6 +24,7 @@ import { createLiveQueries, type LiveQueries } from "./live/live-queries.ts";
 import type { KeyedLiveQuery, LiveKey, LiveOptions, LiveQuery } from "./live/live-query.ts";
 import { takeTokenFromUrl, tokenToInviteUrl } from "./invitation.ts";
 import { runMigrations, type Migration, type MigrationResult } from "./migrations.ts";
+import { destroyDatabase } from "./destroy-database.ts";
 import { openHost } from "./open-host.ts";
 import {
   checkSignalingUrl,
@@ -38,6 +39,7 @@ import type { RowChange } from "./database/row-change.ts";
 import { createRowWatches, type RowWatches, type WatchOptions } from "./row-watches.ts";
 import { createPresenceClient, type BroadcastListener, type Presence, type PresenceClient } from "./presence.ts";
 import { createSqlTag, readCall, type LedgerSqlTag, type SqlStatement } from "./sql.ts";
+import { destroyedError } from "./tabs/take-from-tabs.ts";
 import { createToken } from "./security/token.ts";
 import {
   createTransactions,
@@ -52,7 +54,13 @@ type State =
   | { readonly name: "opening"; readonly opening: Promise<void> }
   | { readonly name: "open"; readonly host: Host; readonly opening: Promise<void> }
   | { readonly name: "failed" }
-  | { readonly name: "closed"; readonly host: Host | undefined; readonly closing: Promise<void> };
+  | {
+      readonly name: "closed";
+      readonly host: Host | undefined;
+      readonly closing: Promise<void>;
+      /** Why, when nobody called close(). */
+      readonly reason?: LedgerError;
+    };
 
 /**
  * A SQLite database in this browser that keeps itself in step with its peers.
@@ -144,7 +152,7 @@ export class Ledger {
       case "open":
         return state.opening;
       case "closed":
-        return Promise.reject(closedError("init"));
+        return Promise.reject(state.reason ?? closedError("init"));
       case "new":
       case "failed": {
         const opening = this.#open();
@@ -380,6 +388,23 @@ export class Ledger {
 
   /** Leaves the room and closes the database. Idempotent, never rejects. */
   close(): Promise<void> {
+    return this.#close();
+  }
+
+  /**
+   * Closes the database and removes it from this browser: its rows, this replica's id, and the keys of its room. All other
+   * tabs lose it at once: they are told by event `error`, and whatever they call rejects with LEDGER_DESTROYED. Peers keep
+   * what they have. Works in every state; a new Ledger of the same name begins with nothing.
+   * @throws LedgerError LEDGER_STORAGE_BUSY when another tab does not let go of the database, which is still there then;
+   *   LEDGER_STORAGE_UNAVAILABLE when only the keys could not be removed
+   */
+  destroy(): Promise<void> {
+    const token = this.#roomToken();
+    // The other tabs are told first, so that none of them takes over what is to be removed.
+    return destroyDatabase(this.#options, () => this.#close(destroyedError()), token);
+  }
+
+  #close(reason?: LedgerError): Promise<void> {
     const state = this.#state;
     if (state.name === "closed") return state.closing;
     const host = state.name === "open" ? state.host : undefined;
@@ -388,7 +413,7 @@ export class Ledger {
       if (state.name === "opening") await state.opening.catch(() => {});
       await host?.close();
     })();
-    this.#state = { name: "closed", host, closing };
+    this.#state = { name: "closed", host, closing, ...(reason === undefined ? {} : { reason }) };
     this.#presence.stop();
     this.#live.close();
     this.#tellStatus();
@@ -456,6 +481,11 @@ export class Ledger {
       // The leader before may have committed what it could not tell any more.
       host.onReopened(() => this.#live.reset());
       host.onEvent((event) => {
+        if (event.name === "error" && event.args[0].code === "LEDGER_DESTROYED") {
+          // This tab's own destroy() needs no news of it.
+          if (this.#state.name === "closed") return undefined;
+          void this.#close(event.args[0]);
+        }
         if (event.name === "rows") return this.#rowWatches.deliver(...event.args);
         if (event.name === "ephemeral") return this.#presence.heard(event.args[0]);
         if (event.name === "reset") return this.#live.reset();
@@ -502,7 +532,7 @@ export class Ledger {
   #host(call: string): Host {
     const state = this.#state;
     if (state.name === "open") return state.host;
-    throw state.name === "closed" ? closedError(call) : notInitialized(call);
+    throw state.name === "closed" ? (state.reason ?? closedError(call)) : notInitialized(call);
   }
 
   /** The host, also after close(): its last snapshot stays. */

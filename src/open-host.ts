@@ -21,6 +21,7 @@ import {
   createRoomKeyCache,
   forgetRoomKeys,
   openRoomKeys,
+  type RoomKeyCache,
 } from "./security/key-cache.ts";
 import { createBroadcastChannels } from "./tabs/broadcast-channels.ts";
 import { createPageLifecycle } from "./tabs/page-lifecycle.ts";
@@ -61,8 +62,14 @@ export const openHost = async (options: ResolvedOptions): Promise<Host> => {
   });
 };
 
+/** Where the keys of rooms are kept here. */
+export const createKeyCache = (platform: Pick<Platform, "clock" | "logger">): RoomKeyCache => {
+  const store = typeof indexedDB === "undefined" ? createMemoryKeyStore() : createIndexedDbKeyStore();
+  return createRoomKeyCache({ ...platform, store });
+};
+
 /** Undefined when the database is this Ledger's alone. */
-const sharedLocks = ({ storageLadder }: ResolvedOptions): LockManager | undefined => {
+export const sharedLocks = ({ storageLadder }: ResolvedOptions): LockManager | undefined => {
   if (storageLadder.every((kind) => kind === "memory")) return undefined;
   if (typeof Worker === "undefined" || typeof BroadcastChannel === "undefined") return undefined;
   return navigator.locks as LockManager | undefined; // Missing in pages that are not secure.
@@ -89,8 +96,7 @@ const openLeader = async (
     ...(wasmUrl === undefined ? {} : { wasmUrl }),
   };
   const replica = await openReplicaHere(replicaOptions, options, platform, signal);
-  const store = typeof indexedDB === "undefined" ? createMemoryKeyStore() : createIndexedDbKeyStore();
-  const keyCache = createRoomKeyCache({ ...platform, store });
+  const keyCache = createKeyCache(platform);
   return createLeaderHost({
     ...platform,
     replica,

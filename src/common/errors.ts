@@ -36,6 +36,7 @@ export const errorCodes = {
   LEDGER_QUOTA_EXCEEDED: "the browser gives this origin no more space; everything acknowledged is kept",
   LEDGER_ENGINE_CRASHED: "the SQLite engine stopped; it is opened again and nothing acknowledged is lost",
   LEDGER_LEADER_CHANGED: "the tab that owned the database went away before it answered",
+  LEDGER_DESTROYED: "destroy() removed this database, in this tab or in another; a new Ledger begins an empty one",
   LEDGER_VERSION_MISMATCH: "another tab runs a different version of Ledger; close or reload the other tabs",
   LEDGER_NO_SIGNALING_URL: "connect() needs a signaling URL, as argument or as option",
   LEDGER_NO_TOKEN: "connect() needs a token, as argument or as option",

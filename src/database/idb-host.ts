@@ -8,14 +8,13 @@ import { IDBBatchAtomicVFS } from "@vlcn.io/wa-sqlite/src/examples/IDBBatchAtomi
 import type { EngineHost } from "./engine-host.ts";
 import { ResultCode } from "./sqlite-codes.ts";
 import { openSqlite } from "./sqlite-connection.ts";
+import { idbNameOf } from "./storage-names.ts";
 import { loadEngine } from "./wasm-location.ts";
 
 const databaseFile = "ledger.db";
 
 /** Every commit leaves the pages it replaced; they are thrown away this often. */
 const commitsPerPurge = 64;
-
-const idbNameOf = (name: string): string => `ledger-db:${name}`;
 
 /** Whether IndexedDB holds a database of this name. Asked by opening: `indexedDB.databases()` is not everywhere. */
 export const isInIdb = (name: string): Promise<boolean> =>

@@ -74,10 +74,9 @@ export const databaseNameToFileName = (name: string): string =>
 
 /** @throws LedgerError LEDGER_STORAGE_BUSY when another process, or this one, has the database open */
 export const openNodeFileHost = async (name: string, directory: string, wasmUrl?: string): Promise<EngineHost> => {
-  const fs = nodeModule("node:fs");
-  fs.mkdirSync(directory, { recursive: true });
-  const fileName = `${databaseNameToFileName(name)}.db`;
-  const giveUpLock = takeLockFile(nodeModule("node:path").join(directory, `${fileName}.lock`));
+  nodeModule("node:fs").mkdirSync(directory, { recursive: true });
+  const fileName = fileNameOf(name);
+  const giveUpLock = lock(name, directory);
   return {
     storage: "file",
     openConnection: async () => {
@@ -89,3 +88,22 @@ export const openNodeFileHost = async (name: string, directory: string, wasmUrl?
     release: async () => giveUpLock(),
   };
 };
+
+/** @throws LedgerError LEDGER_STORAGE_BUSY when another process, or this one, has the database open */
+export const eraseNodeFiles = (name: string, directory: string): void => {
+  const fs = nodeModule("node:fs");
+  if (!fs.existsSync(directory)) return;
+  const giveUpLock = lock(name, directory);
+  try {
+    for (const suffix of ["", "-journal"]) {
+      fs.rmSync(nodeModule("node:path").join(directory, `${fileNameOf(name)}${suffix}`), { force: true });
+    }
+  } finally {
+    giveUpLock();
+  }
+};
+
+const fileNameOf = (name: string): string => `${databaseNameToFileName(name)}.db`;
+
+const lock = (name: string, directory: string): (() => void) =>
+  takeLockFile(nodeModule("node:path").join(directory, `${fileNameOf(name)}.lock`));

@@ -11,19 +11,16 @@ import type { EngineHost } from "./engine-host.ts";
 import type { Engine } from "./engine-module.ts";
 import { createMemoryDirectory } from "./memory-directory.ts";
 import { openSqlite } from "./sqlite-connection.ts";
+import { opfsDirectoryOf, opfsRootDirectory } from "./storage-names.ts";
 import { createSyncVfs, type VfsDirectory, type VfsFile } from "./vfs.ts";
 import { loadEngine } from "./wasm-location.ts";
 
 const vfsName = "ledger-opfs";
-const rootDirectory = "ledger";
 const databaseFile = "ledger.db";
 const journalFile = `${databaseFile}-journal`;
 
 /** A worker that is being torn down keeps its handles for a while: a few milliseconds, or seconds on a busy machine. */
 const retryDelaysMs = [25, 50, 100, 200, 400, 800, 1600];
-
-/** OPFS takes no slash and no dot names; any text becomes a name that is at least one character long. */
-const directoryNameOf = (name: string): string => `db-${encodeURIComponent(name)}`;
 
 /** As in https://fs.spec.whatwg.org; TypeScript's DOM library has it for workers only. */
 interface SyncAccessHandle {
@@ -49,7 +46,9 @@ export const isInOpfs = async (name: string): Promise<boolean> => {
   let handle: FileSystemFileHandle;
   try {
     const root = await navigator.storage.getDirectory();
-    const directory = await (await root.getDirectoryHandle(rootDirectory)).getDirectoryHandle(directoryNameOf(name));
+    const directory = await (
+      await root.getDirectoryHandle(opfsRootDirectory)
+    ).getDirectoryHandle(opfsDirectoryOf(name));
     handle = await directory.getFileHandle(databaseFile);
   } catch {
     return false;
@@ -98,8 +97,8 @@ const createHandleDirectory = (handles: ReadonlyMap<string, SyncAccessHandle>): 
 
 const openHandles = async (name: string): Promise<Map<string, SyncAccessHandle>> => {
   const root = await navigator.storage.getDirectory();
-  const parent = await root.getDirectoryHandle(rootDirectory, { create: true });
-  const directory = await parent.getDirectoryHandle(directoryNameOf(name), { create: true });
+  const parent = await root.getDirectoryHandle(opfsRootDirectory, { create: true });
+  const directory = await parent.getDirectoryHandle(opfsDirectoryOf(name), { create: true });
   const handles = new Map<string, SyncAccessHandle>();
   try {
     for (const fileName of [databaseFile, journalFile]) {

@@ -15,6 +15,7 @@ import { createCallBook, type Desk } from "./call-book.ts";
 import { leaderSilenceMs } from "./leader-liveness.ts";
 import { missedEvents, nothingSeen } from "./missed-events.ts";
 import type { PageLifecycle } from "./page-lifecycle.ts";
+import { destroyedError } from "./take-from-tabs.ts";
 import { tabNames, type RoomChoice, type TabId } from "./tab-message.ts";
 import { startTabSession, type TabSession, type TabSessionListener, type TabSessionOptions } from "./tab-session.ts";
 
@@ -125,6 +126,13 @@ export const openTabHost = async (options: TabHostOptions): Promise<Host> => {
     failed: (error) => {
       calls.refuse(error, error.code === "LEDGER_VERSION_MISMATCH");
       if (snapshot !== undefined) tell({ name: "error", args: [error] });
+      notOpened(error);
+    },
+    destroyed: () => {
+      const error = destroyedError();
+      calls.refuse(error, true);
+      calls.giveUp(error);
+      tell({ name: "error", args: [error] });
       notOpened(error);
     },
     livenessChanged: (leader) => {

@@ -17,7 +17,7 @@ declare const brand: unique symbol;
 /** One tab's presence at one database, from opening or coming back to closing or being put away. */
 export type TabId = string & { readonly [brand]: "TabId" };
 
-/** Must never change in any version, or tabs could not tell that they differ: `tabsVersion` and the notice of a leader. */
+/** Must never change in any version, or tabs could not tell that they differ: `tabsVersion` and the notices "leader" and "destroyed". */
 export type TabNotice =
   | {
       readonly type: "leader";
@@ -25,7 +25,9 @@ export type TabNotice =
       readonly tab: TabId;
       readonly state: "opening" | "open";
     }
-  | { readonly type: "join"; readonly tabsVersion: number; readonly tab: TabId; readonly line: string };
+  | { readonly type: "join"; readonly tabsVersion: number; readonly tab: TabId; readonly line: string }
+  /** Somebody removes the database: to be let go at once, and for good. */
+  | { readonly type: "destroyed"; readonly tabsVersion: number };
 
 /** The room that the replica is meant to be in. */
 export interface RoomChoice {
@@ -109,5 +111,7 @@ export type TabNames = ReturnType<typeof tabNames>;
 export const readNotice = (message: unknown): TabNotice | undefined => {
   if (typeof message !== "object" || message === null) return undefined;
   const { type, tabsVersion: version } = message as Partial<TabNotice>;
-  return (type === "leader" || type === "join") && typeof version === "number" ? (message as TabNotice) : undefined;
+  return (type === "leader" || type === "join" || type === "destroyed") && typeof version === "number"
+    ? (message as TabNotice)
+    : undefined;
 };

@@ -18,6 +18,8 @@ import { readNotice, tabsVersion, type RoomChoice, type TabId, type TabNames, ty
 
 export interface TabSessionListener extends FollowerListener {
   leading(leader: TabLeader): void;
+  /** Somebody removes the database: it must be closed now. */
+  destroyed(): void;
   /** The present leader cannot be followed, or this tab was to lead and could not. Goes on trying. */
   failed(error: LedgerError): void;
 }
@@ -80,6 +82,7 @@ export const startTabSession = (options: TabSessionOptions): TabSession => {
     if (closing !== undefined) return undefined;
     const notice = readNotice(message);
     if (notice === undefined) return logger.warn("an unknown message came from another tab");
+    if (notice.type === "destroyed") return listener.destroyed();
     if (notice.type === "leader") return follower.noticed(notice);
     if (role.name === "opening") return announceSelf("opening");
     if (role.name !== "leader") return undefined;
