@@ -9,6 +9,7 @@ import {
   type LedgerOptions,
   type LedgerStatus,
   type Row,
+  type SignalingDrops,
   type SiteId,
   type SqlValue,
   type Unsubscribe,
@@ -124,3 +125,17 @@ expectTypeOf(new LedgerError("LEDGER_CLOSED", "").code).toEqualTypeOf<LedgerErro
 void new LedgerError("LEDGER_NONSENSE", "");
 
 expectTypeOf<Ledger>().toExtend<AsyncDisposable>();
+
+// Invitations, and who may use the signaling server.
+expectTypeOf(db.inviteUrl("https://app.example")).toEqualTypeOf<string>();
+expectTypeOf(db.inviteUrl(new URL("https://app.example"))).toEqualTypeOf<string>();
+expectTypeOf(Ledger.tokenFromUrl()).toEqualTypeOf<string | undefined>();
+expectTypeOf(Ledger.tokenFromUrl(new URL("https://app.example"), globalThis.history)).toEqualTypeOf<
+  string | undefined
+>();
+expectTypeOf(db.forgetRoom()).resolves.toEqualTypeOf<void>();
+expectTypeOf(db.status().signalingDrops).toEqualTypeOf<SignalingDrops | undefined>();
+void new Ledger({ bearer: "token" });
+void new Ledger({ bearer: async () => "token" });
+// @ts-expect-error nobody would be let in by a number
+void new Ledger({ bearer: () => 5 });
