@@ -44,6 +44,8 @@ export interface LedgerEvents {
   "peer-ready": readonly [peerId: SiteId];
   /** A peer is gone: it left, closed, reloaded, crashed, or its link broke. */
   "peer-leave": readonly [peerId: SiteId];
+  /** The bytes of a linked peer take another way than before. Which way they take at first is in `status().peers`. */
+  route: readonly [peerId: SiteId, route: Route];
   /** Joined the room at the signaling server for the first time since connect(). */
   connected: readonly [];
   /** Left by disconnect() or close(), or lost the signaling server. Live links go on. */
@@ -77,7 +79,10 @@ export interface PeerStatus {
   readonly peerId: SiteId;
   /** `joined`: discovered, no link yet; `ready`: linked. */
   readonly state: "joined" | "ready";
-  /** With `ready`: the way its bytes take. */
+  /**
+   * With `ready`: the way its bytes take. `webrtc`: directly or through TURN; `relay`: through the signaling server,
+   * encrypted from end to end; `memory`: in tests.
+   */
   readonly route?: Route;
   /**
    * With `ready`: what this replica holds and the peer is not known to hold. `changes` is 0 exactly when there is nothing.

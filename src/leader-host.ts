@@ -128,6 +128,7 @@ export const createLeaderHost = ({
     room.on("peer-ready", (peer) => tell({ name: "peer-ready", args: [peer] }));
     room.on("peer-leave", (peer) => tell({ name: "peer-leave", args: [peer] }));
     room.on("dropped", refresh);
+    room.on("route", (peer, route) => tell({ name: "route", args: [peer, route] }));
     room.on("error", (error) => tell({ name: "error", args: [error] }));
     room.on("joined", (again) => {
       own.signaling = "connected";

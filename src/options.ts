@@ -44,6 +44,11 @@ export interface LedgerOptions {
   /** How long an attempt to link may take before it is made anew, milliseconds. Default 15,000. */
   readonly linkTimeoutMs?: number;
   /**
+   * How long to wait for a direct link before frames go through the signaling server, encrypted from end to end and only
+   * if its operator allows it, milliseconds; `false` never. The link becomes direct as soon as it can. Default 5,000.
+   */
+  readonly relayAfterMs?: number | false;
+  /**
    * How long changes are waited for from the linked peer that made them, before another peer is asked, milliseconds.
    * Default 60.
    */
@@ -66,16 +71,19 @@ export const optionDefaults = {
   directory: ".ledger",
   maxLinks: 8,
   linkTimeoutMs: 15_000,
+  relayAfterMs: 5_000,
   relayDelayMs: 60,
   transactionIdleMs: 5_000,
 } as const;
 
-export interface ResolvedOptions extends LedgerOptions {
+export interface ResolvedOptions extends Omit<LedgerOptions, "relayAfterMs"> {
   readonly dbName: string;
   readonly directory: string;
   readonly acceptPeer: (peerId: SiteId) => boolean;
   readonly maxLinks: number;
   readonly linkTimeoutMs: number;
+  /** Undefined: never. */
+  readonly relayAfterMs: number | undefined;
   readonly relayDelayMs: number;
   readonly transactionIdleMs: number;
   readonly storageLadder: readonly StorageKind[];
@@ -158,6 +166,10 @@ export const resolveOptions = (options: LedgerOptions, inBrowser: boolean): Reso
     acceptPeer: options.acceptPeer ?? (() => true),
     maxLinks: integerBetween("maxLinks", options.maxLinks ?? optionDefaults.maxLinks, 2, 32),
     linkTimeoutMs: integerBetween("linkTimeoutMs", options.linkTimeoutMs ?? optionDefaults.linkTimeoutMs, 100, 600_000),
+    relayAfterMs:
+      options.relayAfterMs === false
+        ? undefined
+        : integerBetween("relayAfterMs", options.relayAfterMs ?? optionDefaults.relayAfterMs, 0, 600_000),
     relayDelayMs: integerBetween("relayDelayMs", options.relayDelayMs ?? optionDefaults.relayDelayMs, 0, 60_000),
     transactionIdleMs: integerBetween(
       "transactionIdleMs",

@@ -11,4 +11,4 @@ export type {
   MemorySide,
 } from "./transport/memory-network.ts";
 export { createTestNetwork } from "./test-network.ts";
-export type { TestNetwork } from "./test-network.ts";
+export type { TestNetwork, TestNetworkOptions } from "./test-network.ts";

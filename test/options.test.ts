@@ -21,6 +21,7 @@ describe("options", () => {
     ["acceptPeer", [true, "all", {}, null]],
     ["maxLinks", [0, 33, 1.5, NaN, Infinity, "8", -1, 2n]],
     ["linkTimeoutMs", [0, 99, 600_001, 1000.5, "15000"]],
+    ["relayAfterMs", [-1, 600_001, 0.5, "5000", true, Infinity]],
     ["relayDelayMs", [-1, 60_001, 0.5, "60"]],
     ["storage", ["disk", "", [], ["memory", "disk"], 5, {}]],
     ["network", [{}, "memory", { join: () => {} }, null]],
@@ -65,6 +66,11 @@ describe("options", () => {
     ]) {
       expect(resolveOptions(given, false)).toMatchObject(given);
     }
+  });
+
+  it("take false for never relaying", () => {
+    expect(resolveOptions({ relayAfterMs: false }, true).relayAfterMs).toBeUndefined();
+    expect(resolveOptions({ relayAfterMs: 0 }, true).relayAfterMs).toBe(0);
   });
 
   it("take one storage or several in order", () => {

@@ -28,7 +28,10 @@ import {
 import type { Signaling } from "../signaling/signaling.ts";
 
 /** Types of sealed bodies. */
-const types = { announce: 1, signal: 2, decline: 3 } as const;
+const types = { announce: 1, signal: 2, decline: 3, relay: 4 } as const;
+
+/** By which way an attempt wants to open its channel. */
+export type Way = "direct" | "relay";
 
 /** A member says who it is. */
 export interface Announcement {
@@ -44,7 +47,7 @@ export type DropReason = "forged" | "malformed" | "replayed" | "reflected";
 export interface RoomMailEvents {
   announced: readonly [from: MemberId, announcement: Announcement];
   /** A description for the channel attempt `conn`. */
-  signal: readonly [from: MemberId, conn: ConnectionId, description: string];
+  signal: readonly [from: MemberId, conn: ConnectionId, way: Way, description: string];
   /** The attempt `conn` will not be answered. */
   declined: readonly [from: MemberId, conn: ConnectionId];
   /** Mail was dropped. Not told of each: of the 1st, 2nd, 4th, 8th … of a reason, so that a flood makes no flood. */
@@ -54,7 +57,7 @@ export interface RoomMailEvents {
 export interface RoomMail {
   readonly drops: Readonly<Record<DropReason, number>>;
   announce(to: MemberId, asks: boolean): void;
-  signal(to: MemberId, conn: ConnectionId, description: string): void;
+  signal(to: MemberId, conn: ConnectionId, way: Way, description: string): void;
   decline(to: MemberId, conn: ConnectionId): void;
   on<K extends keyof RoomMailEvents>(event: K, listener: (...args: RoomMailEvents[K]) => void): Unsubscribe;
   close(): void;
@@ -121,10 +124,11 @@ export const createRoomMail = (options: {
         const epoch = bytesToHex(body.subarray(16, 32)) as Epoch;
         return emitter.emit("announced", from, { siteId, epoch, asks: asks === 1 });
       }
-      case types.signal: {
+      case types.signal:
+      case types.relay: {
         const description = utf8.decode(body);
         if (description === undefined) return drop("malformed");
-        return emitter.emit("signal", from, conn, description);
+        return emitter.emit("signal", from, conn, type === types.relay ? "relay" : "direct", description);
       }
       case types.decline:
         return emitter.emit("declined", from, conn);
@@ -166,7 +170,8 @@ export const createRoomMail = (options: {
       body[32] = asks ? 1 : 0;
       post(to, announcements, types.announce, body);
     },
-    signal: (to, conn, description) => post(to, conn, types.signal, utf8.encode(description)),
+    signal: (to, conn, way, description) =>
+      post(to, conn, way === "relay" ? types.relay : types.signal, utf8.encode(description)),
     decline: (to, conn) => post(to, conn, types.decline, new Uint8Array(0)),
     on: emitter.on,
     close: () => {

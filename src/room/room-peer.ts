@@ -2,6 +2,7 @@
 
 import type { Epoch, MemberId, SiteId } from "../common/ids.ts";
 import type { PeerLink } from "../transport/link.ts";
+import type { MovableChannel } from "../transport/movable-channel.ts";
 import type { LinkAttempt } from "./link-attempt.ts";
 
 export interface Peer {
@@ -10,7 +11,11 @@ export interface Peer {
   /** Undefined while the peer is linked but has left the meeting point. */
   member: MemberId | undefined;
   link: PeerLink | undefined;
+  /** What the link goes over, from one route to the next. */
+  channel: MovableChannel | undefined;
+  /** At a direct route. */
   attempt: LinkAttempt | undefined;
+  relayAttempt: LinkAttempt | undefined;
   /** Attempts and links that failed since the last link that held. */
   failures: number;
   linkedAtMs: number;
@@ -29,6 +34,10 @@ export interface Peer {
   cancelTrim: (() => void) | undefined;
   /** No attempt of ours before, unless the peer is new: what it announces must not outrun the delay. */
   retryAtMs: number;
+  /** Calls off the next attempt to relay, when one is planned. */
+  cancelRelay: (() => void) | undefined;
+  /** Keeps a link that has no route from being given up. */
+  cancelGrace: () => void;
 }
 
 export const createPeer = (siteId: SiteId, epoch: Epoch, member: MemberId): Peer => ({
@@ -36,7 +45,9 @@ export const createPeer = (siteId: SiteId, epoch: Epoch, member: MemberId): Peer
   epoch,
   member,
   link: undefined,
+  channel: undefined,
   attempt: undefined,
+  relayAttempt: undefined,
   failures: 0,
   linkedAtMs: 0,
   isRefused: false,
@@ -47,4 +58,6 @@ export const createPeer = (siteId: SiteId, epoch: Epoch, member: MemberId): Peer
   cancelAsk: undefined,
   cancelTrim: undefined,
   retryAtMs: 0,
+  cancelRelay: undefined,
+  cancelGrace: () => {},
 });

@@ -14,6 +14,7 @@ import { LedgerError } from "../common/errors.ts";
 import type { Epoch, MemberId, SiteId } from "../common/ids.ts";
 import type { Route } from "../transport/channel.ts";
 import { createIceServers } from "./ice-servers.ts";
+import { createRelayDesk } from "./relay-desk.ts";
 import { createRoomLinks, type LinkOptions } from "./room-links.ts";
 import { createRoomMail, type Announcement, type DropReason } from "./room-mail.ts";
 import { createPeer, type Peer } from "./room-peer.ts";
@@ -29,6 +30,8 @@ export interface RoomEvents {
   "peer-join": readonly [peer: SiteId];
   "peer-ready": readonly [peer: SiteId];
   "peer-leave": readonly [peer: SiteId];
+  /** A linked peer's bytes take another way than before. */
+  route: readonly [peer: SiteId, route: Route];
   /** In the room; `again` when it was before. */
   joined: readonly [again: boolean];
   lost: readonly [];
@@ -56,6 +59,9 @@ export interface RoomOptions extends LinkOptions {
   readonly iceServers?: readonly RTCIceServer[] | undefined;
 }
 
+/** For the last words of relayed links. */
+const lingerMs = 500;
+
 /** Enters the room; connects in the background. */
 export const joinRoom = (options: RoomOptions): Room => {
   const { keys, self, network, random, logger } = options;
@@ -73,11 +79,13 @@ export const joinRoom = (options: RoomOptions): Room => {
     signaling,
     report: (error) => emitter.emit("error", error),
   });
+  const desk = createRelayDesk(signaling, logger);
   const links = createRoomLinks({
     ...options,
     peers,
     mail,
-    hasMeetingPoint: () => signaling.connected,
+    desk,
+    signaling,
     iceServers,
     tell: emitter.emit,
   });
@@ -102,9 +110,9 @@ export const joinRoom = (options: RoomOptions): Room => {
     for (const peer of peers.values()) if (peer.member === member) memberLeft(peer);
   });
   mail.on("announced", (from, announcement) => announced(from, announcement));
-  mail.on("signal", (from, conn, description) => {
+  mail.on("signal", (from, conn, way, description) => {
     const peer = peerOf(from);
-    if (peer !== undefined) links.signalled(peer, conn, description);
+    if (peer !== undefined) links.signalled(peer, conn, way, description);
   });
   mail.on("dropped", (reason) => emitter.emit("dropped", reason));
   mail.on("declined", (from, conn) => {
@@ -152,7 +160,7 @@ export const joinRoom = (options: RoomOptions): Room => {
 
   const memberLeft = (peer: Peer): void => {
     peer.member = undefined;
-    if (peer.link !== undefined) return links.probe(peer);
+    if (peer.link !== undefined) return links.left(peer);
     links.forget(peer);
     emitter.emit("peer-leave", peer.siteId);
   };
@@ -177,7 +185,14 @@ export const joinRoom = (options: RoomOptions): Room => {
       closed = true;
       links.close();
       mail.close();
-      signaling.close();
+      if (desk.isIdle) return signaling.close();
+      // What was relayed last, goodbyes above all, still has to be sealed and sent.
+      emitter.clear();
+      const cancelLinger = options.clock.setTimer(lingerMs, () => signaling.close());
+      void desk.idle().then(() => {
+        cancelLinger();
+        signaling.close();
+      });
     },
   };
 };

@@ -13,6 +13,7 @@ export const nothingSeen: Seen = { signaling: "off", peers: [] };
 
 export const missedEvents = (before: Seen, after: Seen): readonly HostEvent[] => {
   const events: HostEvent[] = [];
+  const routeByPeer = new Map(before.peers.map((peer) => [peer.peerId, peer.route]));
   const stateByPeer = (seen: Seen): ReadonlyMap<PeerStatus["peerId"], PeerStatus["state"]> =>
     new Map(seen.peers.map((peer) => [peer.peerId, peer.state]));
   const [old, present] = [stateByPeer(before), stateByPeer(after)];
@@ -31,6 +32,12 @@ export const missedEvents = (before: Seen, after: Seen): readonly HostEvent[] =>
     if (was === undefined || (was === "ready" && state === "joined"))
       events.push({ name: "peer-join", args: [peerId] });
     if (was !== "ready" && state === "ready") events.push({ name: "peer-ready", args: [peerId] });
+  }
+  for (const { peerId, route } of after.peers) {
+    const wasRoute = routeByPeer.get(peerId);
+    if (route !== undefined && wasRoute !== undefined && route !== wasRoute) {
+      events.push({ name: "route", args: [peerId, route] });
+    }
   }
   return events;
 };

@@ -77,6 +77,7 @@ export const createRelayChannel = (options: RelayChannelOptions): Channel => {
   const parts: Bytes[] = [];
   let partsBytes = 0;
   let cancelLinger = (): void => {};
+  let taken: Promise<void> = Promise.resolve();
   const events = createHoldingEmitter<ChannelEvents, "message">("message", (error, event) =>
     logger.error("a channel's listener threw", { event, error: String(error) }),
   );
@@ -183,14 +184,17 @@ export const createRelayChannel = (options: RelayChannelOptions): Channel => {
 
   carrier.listen(
     (record) => {
-      void sealer.open(record).then((opened) => {
+      taken = sealer.open(record).then((opened) => {
         if (opened.ok) return takeBody(opened.value);
         logger.warn("a relayed record was left out", { fault: opened.error });
         if (isFatal(opened.error) && phase !== "closed") end(`RELAY_${opened.error}`);
       });
     },
     (reason) => {
-      if (phase !== "closed") end(reason);
+      // Behind what has come before it, a goodbye maybe, and is still being opened.
+      void taken.then(() => {
+        if (phase !== "closed") end(reason);
+      });
     },
   );
 

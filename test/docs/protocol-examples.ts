@@ -24,6 +24,8 @@ import {
   type Hello,
 } from "../../src/security/handshake-message.ts";
 import { authenticate } from "../../src/security/handshake.ts";
+import { agreeOnRelayKeys } from "../../src/security/relay-keys.ts";
+import { createRelaySealer } from "../../src/security/relay-sealer.ts";
 import { createSealer, type ConnectionId } from "../../src/security/sealed-envelope.ts";
 import {
   decodeLinkMessage,
@@ -31,6 +33,8 @@ import {
   encodeFrameMessage,
   encodeNumberMessage,
 } from "../../src/transport/link-messages.ts";
+import { decodeAttach, decodeReceived, encodeAttach, encodeReceived } from "../../src/transport/route-messages.ts";
+import { fixedRelayPair } from "../support/relay-pairs.ts";
 import { createMemoryNetwork } from "../../src/transport/memory-network.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -206,12 +210,47 @@ const frame = (name: string, message: Bytes): Example => ({
   meaning: bytesToHex(message),
 });
 
+const goodbye = new Uint8Array([0, ...encodeCloseMessage("GOODBYE")]);
+
+/** The first record of one end, between pairs that everyone may know. */
+const relaySealerOf = async (role: "initiator" | "responder") => {
+  const [ofAlice, ofBob] = await Promise.all([fixedRelayPair(0xa1), fixedRelayPair(0xb2)]);
+  const [own, theirs] = role === "initiator" ? [ofAlice, ofBob] : [ofBob, ofAlice];
+  const agreed = await agreeOnRelayKeys({
+    keys: await deriveRoomKeys(token),
+    conn,
+    role,
+    own,
+    theirs: theirs.publicKey,
+  });
+  if (!agreed.ok) throw new Error(agreed.error);
+  return createRelaySealer(agreed.value);
+};
+
 export const examples: readonly Example[] = [
   {
     name: "sealed",
     encode: async () => (await sealerOf(aliceMember)).seal(bobMember, conn, 5, 1, announcement),
     decode: async (bytes) => withHexKeys(await (await sealerOf(bobMember)).open(aliceMember, bytes)),
     meaning: { ok: true, value: { conn, seq: 5, type: 1, body: bytesToHex(announcement) } },
+  },
+  {
+    name: "relay-record",
+    encode: async () => (await relaySealerOf("initiator")).seal(goodbye),
+    decode: async (bytes) => withHexKeys(await (await relaySealerOf("responder")).open(bytes)),
+    meaning: { ok: true, value: bytesToHex(goodbye) },
+  },
+  {
+    name: "route-attach",
+    encode: () => encodeAttach({ name: conn, received: 300 }),
+    decode: decodeAttach,
+    meaning: { ok: true, value: { name: conn, received: 300 } },
+  },
+  {
+    name: "route-received",
+    encode: () => encodeReceived(256),
+    decode: decodeReceived,
+    meaning: { ok: true, value: 256 },
   },
   handshakeMessage("handshake-hello", () => encodeHello(aliceHello), {
     kind: "hello",

@@ -7,7 +7,7 @@ import type { ChannelAttemptOptions, Network } from "../../src/network.ts";
 import { joinRoom, type Room, type RoomEvents, type RoomOptions } from "../../src/room/room.ts";
 import type { RoomKeys } from "../../src/security/room-keys.ts";
 import type { Signaling } from "../../src/signaling/signaling.ts";
-import { createTestNetwork, type TestNetwork } from "../../src/test-network.ts";
+import { createTestNetwork, type TestNetwork, type TestNetworkOptions } from "../../src/test-network.ts";
 import type { Link } from "../../src/transport/link.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 
@@ -41,6 +41,8 @@ export interface World {
   enter(siteId: SiteId, options?: Partial<RoomOptions> & { readonly through?: (network: Network) => Network }): Member;
   /** Lets everything run that waits for no time. */
   settle(): Promise<void>;
+  /** Lets everything run that waits for no time until `condition` holds; a test that never gets there times out. */
+  until(condition: () => boolean): Promise<void>;
   close(): void;
 }
 
@@ -48,6 +50,7 @@ const eventNames = [
   "peer-join",
   "peer-ready",
   "peer-leave",
+  "route",
   "joined",
   "lost",
   "reconnecting",
@@ -56,8 +59,23 @@ const eventNames = [
   "dropped",
 ] as const;
 
-export const createWorld = (keys: RoomKeys): World => {
-  const network = createTestNetwork();
+export const createWorld = (keys: RoomKeys, networkOptions?: TestNetworkOptions): World => {
+  const network = createTestNetwork(undefined, networkOptions);
+  /** Everything that was handed to a meeting point: while it grows, something is going on. */
+  let posted = 0;
+  const counted = (signaling: Signaling): Signaling => {
+    const { send, relay } = signaling;
+    return Object.assign(signaling, {
+      send: (...args: Parameters<Signaling["send"]>) => {
+        posted += 1;
+        send(...args);
+      },
+      relay: (...args: Parameters<Signaling["relay"]>) => {
+        posted += 1;
+        return relay(...args);
+      },
+    });
+  };
   const clock = createFakeClock();
   const members: Member[] = [];
   let nextLink = 1;
@@ -75,7 +93,7 @@ export const createWorld = (keys: RoomKeys): World => {
       keys,
       self: { siteId, epoch: (nextEpoch++).toString(16).padStart(32, "0") as Epoch },
       network: {
-        join: (url, roomId) => (signaling = inner.join(url, roomId)),
+        join: (url, roomId) => (signaling = counted(inner.join(url, roomId))),
         openChannel: (attempt) => {
           attempts.push(attempt);
           return inner.openChannel(attempt);
@@ -85,6 +103,7 @@ export const createWorld = (keys: RoomKeys): World => {
       maxLinks: 8,
       iceServers: [],
       linkTimeoutMs: 15_000,
+      relayAfterMs: 5_000,
       nextLinkId: () => nextLink++ as LinkId,
       onLink: (link) => links.push(link),
       clock,
@@ -128,11 +147,18 @@ export const createWorld = (keys: RoomKeys): World => {
       for (let quiet = 0, seen = ""; quiet < 12;) {
         await crypto.subtle.digest("SHA-256", new Uint8Array(1));
         await clock.advance(0);
-        const now = JSON.stringify(
-          members.map(({ told, attempts, links }) => [told.length, attempts.length, links.length]),
-        );
+        const now = JSON.stringify([
+          posted,
+          ...members.map(({ told, attempts, links }) => [told.length, attempts.length, links.length]),
+        ]);
         quiet = now === seen ? quiet + 1 : 0;
         seen = now;
+      }
+    },
+    until: async (condition) => {
+      while (!condition()) {
+        await crypto.subtle.digest("SHA-256", new Uint8Array(1));
+        await clock.advance(0);
       }
     },
     close: () => members.forEach(({ room }) => room.close()),

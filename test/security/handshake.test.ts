@@ -55,16 +55,19 @@ describe("authenticate", () => {
     expect(atBob).toMatchObject({ ok: true, value: alice });
   });
 
-  it("works on routes without fingerprints, but never on WebRTC without them", async () => {
+  it("works in memory without fingerprints, but never on WebRTC or relayed without them", async () => {
     const none = { local: "", remote: "" };
     const memory = createChannelPair({ route: "memory", alice: none, bob: none });
     const webrtc = createChannelPair({ route: "webrtc", alice: none, bob: none });
 
     const overMemory = await Promise.all([start(memory.alice, "initiator"), start(memory.bob, "responder")]);
     const overWebRtc = await start(webrtc.alice, "initiator");
+    const relayed = createChannelPair({ route: "relay", alice: none, bob: none });
+    const overRelay = await start(relayed.alice, "initiator");
 
     expect(overMemory.map((outcome) => outcome.ok)).toEqual([true, true]);
     expect(overWebRtc).toMatchObject({ ok: false, error: { code: "INTERNAL" } });
+    expect(overRelay).toMatchObject({ ok: false, error: { code: "INTERNAL" } });
   });
 
   it("is refused on both sides when the tokens differ, and closes the channel", async () => {
@@ -85,23 +88,30 @@ describe("authenticate", () => {
     expect(await closed).toBe("handshake: UNTRUSTED");
   });
 
-  it("is refused on both sides when someone sits between two DTLS legs and forwards verbatim", async () => {
-    const leg = (local: string, remote: string) => ({
-      alice: { local, remote },
-      bob: { local: remote, remote: local },
-    });
-    const left = createChannelPair(leg("sha-256 aa:01", "sha-256 ee:03"));
-    const right = createChannelPair(leg("sha-256 ee:04", "sha-256 bb:02"));
-    left.bob.on("message", (message) => right.alice.send(message));
-    right.alice.on("message", (message) => left.bob.send(message));
+  it.each<[string, "webrtc" | "relay", readonly string[]]>([
+    ["DTLS", "webrtc", ["sha-256 aa:01", "sha-256 ee:03", "sha-256 ee:04", "sha-256 bb:02"]],
+    ["relayed", "relay", ["x25519 aa01", "x25519 ee03", "x25519 ee04", "x25519 bb02"]],
+  ])(
+    "is refused on both sides when someone sits between two %s legs",
+    async (_, route, [a = "", b = "", c = "", d = ""]) => {
+      const leg = (local: string, remote: string) => ({
+        route,
+        alice: { local, remote },
+        bob: { local: remote, remote: local },
+      });
+      const left = createChannelPair(leg(a, b));
+      const right = createChannelPair(leg(c, d));
+      left.bob.on("message", (message) => right.alice.send(message));
+      right.alice.on("message", (message) => left.bob.send(message));
 
-    const outcomes = await Promise.all([start(left.alice, "initiator"), start(right.bob, "responder")]);
+      const outcomes = await Promise.all([start(left.alice, "initiator"), start(right.bob, "responder")]);
 
-    expect(outcomes).toMatchObject([
-      { ok: false, error: { code: "UNTRUSTED" } },
-      { ok: false, error: { code: "UNTRUSTED" } },
-    ]);
-  });
+      expect(outcomes).toMatchObject([
+        { ok: false, error: { code: "UNTRUSTED" } },
+        { ok: false, error: { code: "UNTRUSTED" } },
+      ]);
+    },
+  );
 
   it("refuses its own messages played back", async () => {
     const pair = createChannelPair();

@@ -62,6 +62,7 @@ export const openLargeRoom = async (size: number, seed: number): Promise<LargeRo
       acceptPeer: () => true,
       maxLinks: 8,
       iceServers: [],
+      relayAfterMs: undefined,
       linkTimeoutMs: 15_000,
       nextLinkId: () => nextLink++ as LinkId,
       onLink: (link) => replica.attach(meter.tap(link, i, indexById.get(link.peer.siteId) as number)),

@@ -40,3 +40,14 @@ test("tells of a lost link as of a peer that left and was discovered again", () 
     "peer-ready dddd",
   ]);
 });
+
+test("tells of a link that moved to another route, and not of one that was made anew", () => {
+  const routed = (letter: string, route: "webrtc" | "relay"): PeerStatus => ({ ...peer(letter, "ready"), route });
+
+  const events = missedEvents(
+    { signaling: "connected", peers: [routed("b", "relay"), routed("c", "relay"), peer("d", "joined")] },
+    { signaling: "connected", peers: [routed("b", "webrtc"), routed("c", "relay"), routed("d", "relay")] },
+  );
+
+  expect(eventTexts(events)).toEqual(["peer-ready dddd", "route bbbb webr"]);
+});
