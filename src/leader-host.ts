@@ -29,8 +29,11 @@ export interface LeaderHostOptions {
 
 /** A connect() that was not called off: which room, and what waits for it. */
 interface Membership {
+  readonly url: string;
   readonly token: string;
   room: Room | undefined;
+  /** The room was left only to come back under another id. */
+  isEnteringAnew: boolean;
   signaling: "connecting" | "connected" | "reconnecting";
   /** Settles the promise of connect(); undefined once settled. */
   settle: { readonly resolve: () => void; readonly reject: (error: LedgerError) => void } | undefined;
@@ -130,9 +133,16 @@ export const createLeaderHost = ({
     room.on("dropped", refresh);
     room.on("route", (peer, route) => tell({ name: "route", args: [peer, route] }));
     room.on("error", (error) => tell({ name: "error", args: [error] }));
+    room.on("clash", (yields) => {
+      if (yields) return void replica.renewIdentity();
+      const message = "another live replica has this one's id, as after copying a database; that one takes a new id";
+      tell({ name: "error", args: [new LedgerError("LEDGER_IDENTITY_CLASH", message)] });
+    });
     room.on("joined", (again) => {
+      const isReturn = again || own.isEnteringAnew;
+      own.isEnteringAnew = false;
       own.signaling = "connected";
-      tell({ name: again ? "reconnected" : "connected", args: [] });
+      tell({ name: isReturn ? "reconnected" : "connected", args: [] });
       own.settle?.resolve();
       own.settle = undefined;
     });
@@ -152,6 +162,22 @@ export const createLeaderHost = ({
     });
   };
 
+  /** The room knows this replica by its id: in again, as another. */
+  const enterAnew = (): void => {
+    const own = membership;
+    if (own?.room === undefined) return refresh();
+    const wasConnected = own.signaling === "connected";
+    own.room.close();
+    own.isEnteringAnew = wasConnected;
+    if (wasConnected) {
+      own.signaling = "reconnecting";
+      tell({ name: "disconnected", args: [] });
+    }
+    if (membership !== own) return;
+    enter(own).catch((error: unknown) => tell({ name: "error", args: [toLedgerError(error)] }));
+  };
+  replica.on("identity", enterAnew);
+
   const leave = (): void => {
     const left = membership;
     if (left === undefined) return;
@@ -163,7 +189,8 @@ export const createLeaderHost = ({
     else refresh();
   };
 
-  const enter = async (own: Membership, url: string, token: string): Promise<void> => {
+  const enter = async (own: Membership): Promise<void> => {
+    const { url, token } = own;
     const keys = await deriveKeys(token);
     if (membership !== own) return;
     const room = joinRoom({
@@ -202,10 +229,17 @@ export const createLeaderHost = ({
     connect: (url, token) => {
       leave();
       return new Promise<void>((resolve, reject) => {
-        const own: Membership = { token, room: undefined, signaling: "connecting", settle: { resolve, reject } };
+        const own: Membership = {
+          url,
+          token,
+          room: undefined,
+          isEnteringAnew: false,
+          signaling: "connecting",
+          settle: { resolve, reject },
+        };
         membership = own;
         refresh();
-        const entered = enter(own, url, token).catch((error: unknown) => {
+        const entered = enter(own).catch((error: unknown) => {
           if (membership === own) membership = undefined;
           own.settle = undefined;
           reject(toLedgerError(error));

@@ -6,7 +6,7 @@ import { errorFromWire, LedgerError } from "./common/errors.ts";
 import type { LinkId } from "./common/ids.ts";
 import type { Logger } from "./common/logger.ts";
 import type { AnswerTo, ReplicaCall } from "./replica-call.ts";
-import type { Replica, ReplicaEvents, ReplicaOptions } from "./replica.ts";
+import type { Replica, ReplicaEvents, ReplicaIdentity, ReplicaOptions } from "./replica.ts";
 import type {
   MessageEndpoint,
   PageMessage,
@@ -50,6 +50,7 @@ export const openReplicaInWorker = async (
   let progress: Replica["progress"] = [];
   let failure: LedgerError | undefined;
   let closing: Promise<void> | undefined;
+  let identity: ReplicaIdentity;
 
   const request = <R extends ReplicaRequest>(body: R): Promise<RequestAnswers[R["type"]]> => {
     if (failure !== undefined) return Promise.reject(failure);
@@ -102,6 +103,9 @@ export const openReplicaInWorker = async (
         return emitter.emit("progress", progress);
       case "error":
         return emitter.emit("error", errorFromWire(message.error));
+      case "identity":
+        ({ identity } = message);
+        return emitter.emit("identity", identity);
       case "log":
         return logger?.[message.level](message.message, message.fields);
       case "link-send": {
@@ -121,13 +125,19 @@ export const openReplicaInWorker = async (
     if (closing === undefined) emitter.emit("error", error);
   });
 
-  const identity = await request({ type: "open", options, logs: logger !== undefined }).catch((error: unknown) => {
+  identity = await request({ type: "open", options, logs: logger !== undefined }).catch((error: unknown) => {
     worker.terminate();
     throw error;
   });
 
   return {
-    ...identity,
+    get siteId() {
+      return identity.siteId;
+    },
+    get epoch() {
+      return identity.epoch;
+    },
+    storage: identity.storage,
     get version() {
       return version;
     },
@@ -162,6 +172,7 @@ export const openReplicaInWorker = async (
         }),
       );
     },
+    renewIdentity: () => request({ type: "renew-identity" }).catch(() => undefined), // Told as an error when it failed.
     on: emitter.on,
     close: () => {
       closing ??= request({ type: "close" })

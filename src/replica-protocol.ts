@@ -14,6 +14,7 @@ import type { LinkPeer } from "./transport/link.ts";
 export type ReplicaRequest =
   | { readonly type: "open"; readonly options: ReplicaOptions; readonly logs: boolean }
   | { readonly type: "call"; readonly call: ReplicaCall }
+  | { readonly type: "renew-identity" }
   | { readonly type: "close" };
 
 /** What a request is answered with. */
@@ -21,6 +22,7 @@ export interface RequestAnswers {
   readonly open: ReplicaIdentity;
   /** As the call's type says. */
   readonly call: unknown;
+  readonly "renew-identity": undefined;
   readonly close: undefined;
 }
 
@@ -43,6 +45,7 @@ export type WorkerMessage =
   | { readonly type: "sync"; readonly count: number; readonly peer: SiteId }
   | { readonly type: "progress"; readonly progress: readonly PeerProgress[] }
   | { readonly type: "error"; readonly error: WireError }
+  | { readonly type: "identity"; readonly identity: ReplicaIdentity }
   | {
       readonly type: "log";
       readonly level: "debug" | "info" | "warn" | "error";

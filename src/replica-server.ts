@@ -107,6 +107,7 @@ export const serveReplica = (page: Page): void => {
     opened.on("rows", (changes) => page.post({ type: "rows", changes }));
     opened.on("reset", () => page.post({ type: "reset" }));
     opened.on("sync", (count, peer) => page.post({ type: "sync", count, peer }));
+    opened.on("identity", (identity) => page.post({ type: "identity", identity }));
     opened.on("error", (error) => page.post({ type: "error", error: errorToWire(error) }));
     let posted = "[]";
     opened.on("progress", (progress) => {
@@ -128,6 +129,8 @@ export const serveReplica = (page: Page): void => {
         return open(request);
       case "call":
         return (await opened()).call(request.call);
+      case "renew-identity":
+        return (await opened()).renewIdentity();
       case "close":
         await (await replica?.catch(() => undefined))?.close();
         return undefined;

@@ -5,10 +5,11 @@
 
 import type { Clock } from "./common/clock.ts";
 import { createEmitter, type Unsubscribe } from "./common/emitter.ts";
-import type { LedgerError } from "./common/errors.ts";
+import { LedgerError, toLedgerError } from "./common/errors.ts";
 import { bytesToHex, type Epoch, type SiteId } from "./common/ids.ts";
 import type { Logger } from "./common/logger.ts";
 import type { Random } from "./common/random.ts";
+import { changeSiteId } from "./database/bookkeeping.ts";
 import { openChangeLog } from "./database/change-log.ts";
 import type { Commit, DatabaseOptions, StorageKind } from "./database/database.ts";
 import type { Engine } from "./database/engine-module.ts";
@@ -17,10 +18,10 @@ import { openDatabase } from "./database/open-database.ts";
 import { createCallAnswerer } from "./answer-calls.ts";
 import type { AnswerTo, ReplicaCall } from "./replica-call.ts";
 import { defaultDelays } from "./replication/core-state.ts";
-import { createReplicator, type PeerProgress } from "./replicator.ts";
+import { createReplicator, type PeerProgress, type Replicator } from "./replicator.ts";
 import type { Link } from "./transport/link.ts";
 
-/** Who a replica is, for as long as it is open. */
+/** Who a replica is. Site id and epoch change when another replica turns out to have the same id. */
 export interface ReplicaIdentity {
   readonly siteId: SiteId;
   readonly epoch: Epoch;
@@ -37,6 +38,8 @@ export interface ReplicaEvents {
   /** `progress` may answer differently. */
   progress: readonly [progress: readonly PeerProgress[]];
   error: readonly [error: LedgerError];
+  /** `siteId` and `epoch` are other ones now. All links were closed. */
+  identity: readonly [identity: ReplicaIdentity];
 }
 
 export interface Replica extends ReplicaIdentity {
@@ -46,6 +49,11 @@ export interface Replica extends ReplicaIdentity {
   call<C extends ReplicaCall>(call: C): Promise<AnswerTo<C>>;
   /** Replicates over `link` until either ends. */
   attach(link: Link): void;
+  /**
+   * Takes a new site id, because another replica lives under this one's. Everything is kept, and what was written here is
+   * told to peers under the new id. `identity` and an `error` tell of it. Never rejects.
+   */
+  renewIdentity(): Promise<void>;
   on<K extends keyof ReplicaEvents>(event: K, listener: (...args: ReplicaEvents[K]) => void): Unsubscribe;
   /** Ends links and database; idempotent, never rejects. */
   close(): Promise<void>;
@@ -67,46 +75,86 @@ export interface ReplicaPlatform {
 export const openReplica = async (options: ReplicaOptions, platform: ReplicaPlatform): Promise<Replica> => {
   const { clock, random, logger } = platform;
   const database = await openDatabase(options, logger, platform.warmEngine);
-  const epoch = bytesToHex(random.bytes(16)) as Epoch;
-  const log = await openChangeLog({ database, epoch, nowMs: clock.nowMs() }).catch(async (error: unknown) => {
-    await database.close();
-    throw error;
-  });
-  const replicator = createReplicator({
-    database,
-    log,
-    clock,
-    logger,
-    delays: { ...defaultDelays, relayDelayMs: options.relayDelayMs },
-  });
-
-  const answerer = createCallAnswerer({ database, replicator, clock, logger });
   const emitter = createEmitter<ReplicaEvents>((error) => logger.error("a listener threw", { error: String(error) }));
   database.onRows((changes) => emitter.emit("rows", changes));
   database.onCommit((commit) => emitter.emit("commit", commit));
-  database.onReset(() => emitter.emit("reset"));
-  replicator.on("sync", (count, peer) => emitter.emit("sync", count, peer));
-  replicator.on("progress", () => emitter.emit("progress", replicator.progress()));
-  replicator.on("error", (error) => emitter.emit("error", error));
 
+  const replicate = async (): Promise<{ readonly epoch: Epoch; readonly replicator: Replicator }> => {
+    const epoch = bytesToHex(random.bytes(16)) as Epoch;
+    const log = await openChangeLog({ database, epoch, nowMs: clock.nowMs() });
+    const delays = { ...defaultDelays, relayDelayMs: options.relayDelayMs };
+    const replicator = createReplicator({ database, log, clock, logger, delays });
+    replicator.on("sync", (count, peer) => emitter.emit("sync", count, peer));
+    replicator.on("progress", () => emitter.emit("progress", replicator.progress()));
+    replicator.on("error", (error) => emitter.emit("error", error));
+    replicator.on("clash", () => void renewIdentity());
+    return { epoch, replicator };
+  };
+
+  const renew = async (): Promise<void> => {
+    await current.replicator.close();
+    try {
+      await database.transactAndReopen((connection) => changeSiteId(connection, random.bytes(16)));
+    } finally {
+      current = await replicate();
+    }
+    emitter.emit("identity", { siteId: database.siteId, epoch: current.epoch, storage: database.storage });
+    const message =
+      "another live replica has this one's id, as after copying a database; this one took a new id and keeps everything";
+    emitter.emit("error", new LedgerError("LEDGER_IDENTITY_CLASH", message));
+  };
+
+  const renewIdentity = (): Promise<void> => {
+    renewing ??= renew()
+      .catch((error: unknown) => {
+        if (closing === undefined) emitter.emit("error", toLedgerError(error));
+      })
+      .finally(() => {
+        renewing = undefined;
+      });
+    return renewing;
+  };
+
+  /** A wait goes on under the new id. */
+  const wait: Replicator["wait"] = (goal, timeoutMs) => {
+    const { replicator } = current;
+    return replicator.wait(goal, timeoutMs).catch(async (error: unknown) => {
+      await renewing;
+      if (replicator === current.replicator) throw error;
+      return wait(goal, timeoutMs);
+    });
+  };
+
+  let renewing: Promise<void> | undefined;
+  let current = await replicate().catch(async (error: unknown) => {
+    await database.close();
+    throw error;
+  });
+  const answerer = createCallAnswerer({ database, replicator: { wait }, clock, logger });
   let closing: Promise<void> | undefined;
   return {
-    siteId: database.siteId,
-    epoch,
+    get siteId() {
+      return database.siteId;
+    },
+    get epoch() {
+      return current.epoch;
+    },
     storage: database.storage,
     get version() {
       return database.version;
     },
     get progress() {
-      return replicator.progress();
+      return current.replicator.progress();
     },
     call: (call) => answerer.answer(call),
-    attach: (link) => replicator.attach(link),
+    attach: (link) => current.replicator.attach(link),
+    renewIdentity,
     on: emitter.on,
     close: () => {
       closing ??= answerer
         .close()
-        .then(() => replicator.close())
+        .then(() => renewing)
+        .then(() => current.replicator.close())
         .then(() => database.close());
       return closing;
     },

@@ -43,6 +43,8 @@ export interface ReplicatorEvents {
   /** `progress()` may answer differently. */
   progress: readonly [];
   error: readonly [error: LedgerError];
+  /** Another replica writes under this one's id. */
+  clash: readonly [];
 }
 
 export interface Replicator {
@@ -75,7 +77,7 @@ export const createReplicator = (options: {
   readonly delays: Delays;
 }): Replicator => {
   const { database, log, clock, logger, delays } = options;
-  let state: CoreState = createCoreState(database.siteId, delays);
+  let state: CoreState = createCoreState(database.siteId, delays, log.reservedTo);
   const links = new Map<LinkId, OpenLink>();
   const timers = new Map<TimerName, () => void>();
   const inputs: Input[] = [];
@@ -155,6 +157,8 @@ export const createReplicator = (options: {
         return setTimer(effect.timer, effect.afterMs);
       case "report-digest":
         return reportDigest(effect.peer, effect.agrees);
+      case "renew-identity":
+        return emitter.emit("clash");
       case "disconnect":
         return fault(effect.link, effect.code);
     }

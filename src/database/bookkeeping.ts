@@ -83,6 +83,16 @@ export const recordEpoch = async (
  */
 const firstVersionAt = (nowMs: number): number => Math.trunc(nowMs) * 1024;
 
+/**
+ * Gives this replica the id `site`, under which all its own writes stand from then on. What peers hold under the old id is
+ * read from them again, from the beginning: they left out what this replica seemed to have written itself.
+ * The engine must be opened anew behind it.
+ */
+export const changeSiteId = async (connection: Connection, site: Uint8Array): Promise<void> => {
+  await connection.all("UPDATE crsql_site_id SET site_id = ? WHERE ordinal = 0", [site]);
+  await connection.all("DELETE FROM ledger_cursor");
+};
+
 /** Newest own version before the gap in which `version` lies; undefined when it lies in none. */
 export const lostAfter = (epochs: readonly EpochRecord[], version: number): number | undefined =>
   epochs.find((record) => version > record.fromVersion && version <= record.skippedTo)?.fromVersion;

@@ -48,6 +48,8 @@ export interface Applied {
 
 export interface ChangeLog {
   readonly epoch: Epoch;
+  /** No version up to this one is given to a write any more, unless it was before. */
+  readonly reservedTo: number;
   /** What is held, and how far `peer`'s log was read. */
   greeting(peer: SiteId): Promise<{ readonly frontier: Frontier; readonly cursor: Cursor | undefined }>;
   /** What is held. */
@@ -112,6 +114,7 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
 
   return {
     epoch,
+    reservedTo: epochs.at(-1)?.skippedTo ?? 0,
 
     greeting: (peer) =>
       database.read(async (connection) => ({

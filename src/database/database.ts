@@ -150,6 +150,12 @@ export interface Database {
    */
   watch(owner: string, tables: readonly string[]): Promise<void>;
 
+  /**
+   * Runs `work` as transact() does, and opens the engine anew afterwards, which reads the replica's id again. For
+   * changing that id, which the engine keeps in memory.
+   */
+  transactAndReopen(work: (connection: Connection) => Promise<void>): Promise<void>;
+
   /** Runs `work` alone on the connection, for reading only, outside a transaction of its own. */
   read<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
 

@@ -70,6 +70,8 @@ export const createSqliteDatabase = async (
   let migratingTables: ReadonlyMap<string, SyncedTable> | undefined;
   let views: ReadonlySet<string> = new Set();
   let openTransaction: OpenTransaction | undefined;
+  /** The connection is whole, but keeps what has changed. */
+  let isStale = false;
   let closing: Promise<void> | undefined;
 
   const openSession = async (): Promise<void> => {
@@ -114,8 +116,13 @@ export const createSqliteDatabase = async (
   const alone = <T>(work: (current: Session) => Promise<T>): Promise<T> => {
     if (closing !== undefined) return Promise.reject(closedError());
     return queue.run(async () => {
-      if (session.connection.crash !== undefined) {
-        logger.warn("opening the engine again after a crash");
+      if (session.connection.crash !== undefined || isStale) {
+        logger.warn("opening the engine again");
+        if (isStale) {
+          isStale = false;
+          await session.executor.forgetStatements();
+          await session.connection.close();
+        }
         await openSession();
         schemaVersion = -1;
         await refreshSchema();
@@ -170,6 +177,15 @@ export const createSqliteDatabase = async (
       await report(tables, origin);
       return result;
     });
+
+  const transactAndReopen = async (work: (connection: Connection) => Promise<void>): Promise<void> => {
+    await transact({ type: "local" }, async (connection) => {
+      await work(connection);
+      isStale = true;
+      return { result: undefined, tables: [] };
+    });
+    await alone(async () => {});
+  };
 
   /** Carries `work` out and notes its answer, in one transaction, unless that was done already. */
   const once = async <T>({ connection }: Session, id: RequestId, work: () => Promise<Outcome<T>>): Promise<T> => {
@@ -297,6 +313,7 @@ export const createSqliteDatabase = async (
       return syncedTables;
     },
     transact,
+    transactAndReopen,
     watch,
     read: (work) => alone(({ connection }) => work(connection)),
     get version() {

@@ -86,6 +86,8 @@ export type LinkState = GreetingLink | StreamingLink;
 export interface CoreState {
   readonly own: SiteId;
   readonly delays: Delays;
+  /** No version of this replica up to this one is given to a write any more; some were lost (invariant 6). */
+  readonly reservedTo: number;
   /** What this replica holds, as of the newest fact from the database. */
   readonly frontier: Frontier;
   readonly links: ReadonlyMap<LinkId, LinkState>;
@@ -189,6 +191,8 @@ export type Effect =
   /** Starts the timer, or lets it run when it does already; `digest` starts anew. */
   | { readonly type: "set-timer"; readonly timer: TimerName; readonly afterMs: number }
   | { readonly type: "report-digest"; readonly peer: SiteId; readonly agrees: boolean }
+  /** Another replica writes under this one's id: take a new one, and begin anew with it. */
+  | { readonly type: "renew-identity" }
   | { readonly type: "disconnect"; readonly link: LinkId; readonly code: DisconnectCode };
 
 /** Why the core ends a link. */
@@ -199,9 +203,10 @@ export interface Step {
   readonly effects: readonly Effect[];
 }
 
-export const createCoreState = (own: SiteId, delays: Delays = defaultDelays): CoreState => ({
+export const createCoreState = (own: SiteId, delays: Delays = defaultDelays, reservedTo = Infinity): CoreState => ({
   own,
   delays,
+  reservedTo,
   frontier: emptyFrontier,
   links: new Map(),
   arriving: emptyFrontier,

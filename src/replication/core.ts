@@ -18,6 +18,8 @@
  *    them. What came from elsewhere is told and sent when asked for. Nothing is sent that the peer's frontier covers.
  * 6. Versions are never used twice, also after the end of the log was lost: every opening of the database leaves a gap. A
  *    peer whose frontier names a version in a gap holds writes that were lost here; they are asked back (`rewind`).
+ *    A version beyond all that was ever given away here is of another replica with the same id, a copy of this one that
+ *    lives: this replica takes a new id (`renew-identity`), and begins anew with all its own writes under it.
  * 7. Nothing but `hello` is accepted first, and `hello` only once.
  * 8. At most one peer is asked at a time, and none for what is on its way, so that everything comes once. An author that
  *    is linked, and a peer that was asked, are waited for only so long.
@@ -146,6 +148,10 @@ const receivedProgress = (state: CoreState, id: LinkId, link: StreamingLink, mes
   return { state: asks.state, effects: [...step.effects, ...asks.effects, setTimer(state, "digest")] };
 };
 
+/** Whether no write here can have had the version. */
+const isBeyond = (state: CoreState, version: number): boolean =>
+  version > state.reservedTo && version > versionOf(state.frontier, state.own);
+
 const received = (state: CoreState, input: Extract<Input, { type: "received" }>): Step => {
   const link = state.links.get(input.link);
   if (link === undefined) return unchanged(state);
@@ -155,6 +161,10 @@ const received = (state: CoreState, input: Extract<Input, { type: "received" }>)
     effects: [{ type: "disconnect", link: input.link, code }],
   });
 
+  // Invariant 6.
+  if ("frontier" in message && isBeyond(state, versionOf(message.frontier, state.own))) {
+    return { state, effects: [{ type: "renew-identity" }] };
+  }
   // Invariant 7.
   if (link.phase === "greeting") {
     if (message.type !== "hello") return refuse("HELLO_EXPECTED");

@@ -10,7 +10,7 @@
  */
 
 import { createEmitter, type Unsubscribe } from "../common/emitter.ts";
-import { LedgerError } from "../common/errors.ts";
+import type { LedgerError } from "../common/errors.ts";
 import type { Epoch, MemberId, SiteId } from "../common/ids.ts";
 import type { Route } from "../transport/channel.ts";
 import { createIceServers } from "./ice-servers.ts";
@@ -39,6 +39,8 @@ export interface RoomEvents {
   /** The meeting point could not be reached or refused; it is tried again. */
   failed: readonly [error: LedgerError];
   error: readonly [error: LedgerError];
+  /** Another live replica has this one's id; told once. Of the two, the one that `yields` is to take a new id. */
+  clash: readonly [yields: boolean];
   /** `drops` grew; not told of each. */
   dropped: readonly [reason: DropReason];
 }
@@ -149,13 +151,7 @@ export const joinRoom = (options: RoomOptions): Room => {
   const reportClash = (epoch: Epoch): void => {
     if (epoch === self.epoch || clashReported) return;
     clashReported = true;
-    emitter.emit(
-      "error",
-      new LedgerError(
-        "LEDGER_IDENTITY_CLASH",
-        "another live replica of this room has this replica's id, as after copying a database; they do not sync with each other",
-      ),
-    );
+    emitter.emit("clash", self.epoch > epoch);
   };
 
   const memberLeft = (peer: Peer): void => {

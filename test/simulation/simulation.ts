@@ -12,6 +12,7 @@ import { bytesToHex, type Epoch, type LinkId } from "../../src/common/ids.ts";
 import { decodeMessage, encodeMessage } from "../../src/replication/codec.ts";
 import {
   createCoreState,
+  defaultDelays,
   type CoreState,
   type Effect,
   type Input,
@@ -128,7 +129,7 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
     const disk = createSimulatedDisk();
     const database = await createSqliteDatabase(await openMemoryHost(undefined, disk));
     const log = await openChangeLog({ database, epoch: newEpoch(), nowMs: nextMs(), stretchChanges });
-    const core = createCoreState(database.siteId);
+    const core = createCoreState(database.siteId, defaultDelays, log.reservedTo);
     const replica: Replica = {
       index,
       disk,
@@ -207,6 +208,8 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
       case "report-digest":
         if (!effect.agrees) report.disagreements += 1;
         return;
+      case "renew-identity":
+        throw new SimulationFailure(`replica ${replica.index} took a lost end for another replica`);
       case "disconnect":
         throw new SimulationFailure(`replica ${replica.index} ended a link: ${effect.code}`);
     }
@@ -304,7 +307,7 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
       nowMs: nextMs(),
       stretchChanges,
     });
-    replica.core = createCoreState(replica.database.siteId);
+    replica.core = createCoreState(replica.database.siteId, defaultDelays, replica.log.reservedTo);
   };
 
   const runWork = async (replica: Replica): Promise<void> => {
