@@ -32,7 +32,7 @@ export interface Executor {
   query(request: ExecRequest): Promise<QueryResult>;
   /** Runs statements of a migration inside its transaction, which must be rolled back when this fails. */
   migrate(request: ExecRequest, changes: SchemaChanges): Promise<ExecOutcome>;
-  /** Must be called when the schema changed: what was allowed then may be refused now. */
+  /** Must be called when the schema was changed by others or undone: what was compiled may be refused now, or read other columns. */
   forgetStatements(): Promise<void>;
 }
 
@@ -63,6 +63,10 @@ export const createExecutor = (
   rollback: Rollback,
 ): Executor => {
   const cache = createStatementCache<Guarded>(cachedStatements);
+
+  const forgetStatements = async (): Promise<void> => {
+    for (const { statement } of cache.takeAll()) await statement.finalize();
+  };
 
   const totalChanges = async (): Promise<number> => {
     const [row] = await connection.all("select total_changes()");
@@ -118,6 +122,7 @@ export const createExecutor = (
       if (connection.crash === undefined && connection.isInTransaction) {
         await connection.resetPending();
         await rollback.to("ledger_exec");
+        await forgetStatements();
       }
       throw error;
     } finally {
@@ -126,8 +131,13 @@ export const createExecutor = (
   };
 
   /** A trigger is judged after it was made, so making one needs a transaction that can undo it. */
-  const execOnly = (guarded: Guarded, request: ExecRequest, scope: ExecScope): Promise<ExecOutcome> =>
-    guarded.facts.createsTrigger ? atomically(scope, () => execCached(guarded, request)) : execCached(guarded, request);
+  const execOnly = async (guarded: Guarded, request: ExecRequest, scope: ExecScope): Promise<ExecOutcome> => {
+    const { createsTrigger, changesSchema } = guarded.facts;
+    const run = (): Promise<ExecOutcome> => execCached(guarded, request);
+    const outcome = await (createsTrigger ? atomically(scope, run) : run());
+    if (changesSchema) await forgetStatements();
+    return outcome;
+  };
 
   const compile = async (script: Script, isMigration = false): Promise<Guarded | undefined> => {
     const guard = createStatementGuard(syncedTables(), isMigration);
@@ -165,6 +175,7 @@ export const createExecutor = (
       } finally {
         if (connection.crash === undefined) await guarded.statement.finalize();
       }
+      if (guarded.facts.changesSchema) await forgetStatements();
     }
     return { result: { ...result, rowsAffected }, changedTables, mayHaveWritten };
   };
@@ -257,9 +268,7 @@ export const createExecutor = (
     exec,
     query,
     migrate,
-    forgetStatements: async () => {
-      for (const { statement } of cache.takeAll()) await statement.finalize();
-    },
+    forgetStatements,
   };
 };
 

@@ -59,7 +59,10 @@ export const createOpenTransaction = (options: OpenTransactionOptions): OpenTran
   const endSavepoint = (undo: boolean): Promise<void> =>
     inside(async () => {
       if (depth === 0) throw new LedgerError("LEDGER_INTERNAL", "a savepoint was ended that was not begun");
-      if (undo) await rollback.to(savepointName());
+      if (undo) {
+        await rollback.to(savepointName());
+        await executor.forgetStatements();
+      }
       await connection.run(`release ${savepointName()}`);
       depth -= 1;
     });

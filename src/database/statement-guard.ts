@@ -20,6 +20,8 @@ export interface StatementFacts {
   /** User tables that ALTER or DROP changes. */
   readonly alteredTables: ReadonlySet<string>;
   readonly createsTrigger: boolean;
+  /** Whether what was compiled before may mean something else afterwards. */
+  readonly changesSchema: boolean;
   /**
    * One INSERT, UPDATE or DELETE of one table that runs no trigger of the app: SQLite's count of its rows tells whether it
    * changed anything.
@@ -245,7 +247,8 @@ export const createStatementGuard = (
       const isReadOnly = verb === "explain" || (isQuery && writtenTables.size === 0 && !changesSchema);
       const isPlainWrite =
         !runsTrigger && writtenTables.size === 1 && ["insert", "replace", "update", "delete"].includes(verb);
-      return { isReadOnly, writtenTables, readTables, alteredTables, createsTrigger, isPlainWrite, syncedChange };
+      const tables = { writtenTables, readTables, alteredTables };
+      return { ...tables, isReadOnly, createsTrigger, changesSchema, isPlainWrite, syncedChange };
     },
   };
 };

@@ -140,6 +140,31 @@ export const transactionCases: readonly DatabaseCase[] = [
     },
   },
   {
+    name: "answers with the columns of now after the schema was changed within, and after that was undone",
+    run: async (fixture) => {
+      const database = await fixture.open();
+      const all = { sql: "select * from plain" };
+      await database.exec({ sql: "create table plain (a); insert into plain values (1)" });
+      await database.exec(all);
+      const open = await database.begin();
+      await open.savepoint();
+      await open.exec({ sql: "alter table plain add column b default 2" });
+      assertEqual((await open.exec(all)).rows, [{ a: 1, b: 2 }]);
+      await open.exec({ sql: "alter table plain rename column b to c; select 1" });
+      assertEqual((await open.exec(all)).rows, [{ a: 1, c: 2 }]);
+      await open.rollbackTo();
+      assertEqual((await open.exec(all)).rows, [{ a: 1 }]);
+      await assertRefused(
+        open.exec({ sql: "alter table plain add column d; select * from plain; select nothing" }),
+        "LEDGER_SQL_ERROR",
+      );
+      assertEqual((await open.exec(all)).rows, [{ a: 1 }]);
+      await open.rollback();
+      const results = await database.batch([all, { sql: "alter table plain add column e" }, all]);
+      assertEqual(results[2]?.rows, [{ a: 1, e: null }]);
+    },
+  },
+  {
     name: "runs a batch whole and answers for every statement",
     run: async (fixture) => {
       const database = await openWithNotes(fixture);
