@@ -223,7 +223,8 @@ export const createLeaderHost = ({
     },
     call: async (call) => {
       const answer = await replica.call(call);
-      refresh();
+      // Of all that a snapshot shows this alone changes by calls without being told.
+      if (replica.version !== snapshot.version) refresh();
       return answer;
     },
     connect: (url, token) => {

@@ -14,7 +14,8 @@ export interface SqliteStatement extends Statement {
   readonly pointer: Pointer;
   readonly columnCount: number;
   readonly parameterCount: number;
-  columnNames(): string[];
+  /** Read once: a statement does not outlive the schema that it was compiled for. */
+  columnNames(): readonly string[];
   /** With its sigil; undefined for a plain `?`. */
   parameterName(index: number): string | undefined;
   /** All columns of the current row. */
@@ -46,6 +47,8 @@ export const createStatement = (owner: StatementOwner, pointer: Pointer): Sqlite
   const { module } = engine;
   const sqliteFree = module._getSqliteFree();
   const columnCount = module._sqlite3_column_count(pointer);
+
+  let names: readonly string[] | undefined;
 
   const checkBound = (resultCode: number): void => {
     if (resultCode !== ResultCode.ok) throw owner.failure(resultCode);
@@ -154,9 +157,9 @@ export const createStatement = (owner: StatementOwner, pointer: Pointer): Sqlite
     columnCount,
     parameterCount: module._sqlite3_bind_parameter_count(pointer),
     columnNames: () =>
-      Array.from({ length: columnCount }, (_, index) =>
+      (names ??= Array.from({ length: columnCount }, (_, index) =>
         module.UTF8ToString(module._sqlite3_column_name(pointer, index)),
-      ),
+      )),
     parameterName: (index) => {
       const name = module._sqlite3_bind_parameter_name(pointer, index);
       return name === 0 ? undefined : module.UTF8ToString(name);
