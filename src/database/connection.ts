@@ -4,6 +4,7 @@
  * Statements are cached by their text and reset after use; `close()` of a connection ends them all.
  */
 
+import type { Images } from "./images.ts";
 import type { SqlValue, StorageClass } from "./value.ts";
 
 /** The synchronous engine answers at once, the asynchronous one with a promise; await only when it is one. */
@@ -36,6 +37,8 @@ export interface Connection {
   all(sql: string, params?: readonly SqlValue[]): Promise<SqlValue[][]>;
   /** Runs one or several statements without params for their effect. */
   run(sql: string): Promise<void>;
+  /** Databases in memory, to be attached beside this one. */
+  readonly images: Images;
   /** Rows changed by the last finished INSERT, UPDATE or DELETE. */
   changes(): number;
 }

@@ -21,6 +21,7 @@ export const OpenFlag = {
   readWrite: 0x2,
   create: 0x4,
   deleteOnClose: 0x8,
+  uri: 0x40,
 } as const;
 
 /** Action codes of the authorizer. @see https://www.sqlite.org/c3ref/c_alter_table.html */

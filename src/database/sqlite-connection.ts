@@ -7,6 +7,7 @@ import { LedgerError } from "../common/errors.ts";
 import type { Connection, MaybePromise } from "./connection.ts";
 import { copyTextIn, textAt } from "./engine-memory.ts";
 import type { Authorizer, Engine, Pointer } from "./engine-module.ts";
+import { createImages } from "./images.ts";
 import { engineCrash, isIoError, sqliteError } from "./sqlite-errors.ts";
 import { OpenFlag, ResultCode } from "./sqlite-codes.ts";
 import { openingPragmas } from "./opening-pragmas.ts";
@@ -206,7 +207,8 @@ export const openSqlite = async ({
     const name = copyTextIn(module, fileName);
     const vfsName = vfs === undefined ? undefined : copyTextIn(module, vfs);
     const out = module._sqlite3_malloc(outBytes);
-    const flags = OpenFlag.readWrite | OpenFlag.create;
+    // A file's own name never begins with "file:", so that only attached images are given by URI.
+    const flags = OpenFlag.readWrite | OpenFlag.create | OpenFlag.uri;
     const resultCode = await entering(() => engine.open(name.pointer, out, flags, vfsName?.pointer ?? 0));
     database = module.HEAPU32[out >> 2] as number;
     for (const pointer of [name.pointer, vfsName?.pointer ?? 0, out]) module._sqlite3_free(pointer);
@@ -225,6 +227,7 @@ export const openSqlite = async ({
 
   await open();
   return {
+    images: createImages(module, run),
     prepare,
     openScript,
     all,
