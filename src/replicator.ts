@@ -11,6 +11,7 @@ import type { LinkId, SiteId } from "./common/ids.ts";
 import type { Logger } from "./common/logger.ts";
 import type { ChangeLog } from "./database/change-log.ts";
 import type { Database } from "./database/database.ts";
+import { SnapshotRefusedError } from "./database/snapshot-refused.ts";
 import { createLinkSession, type LinkSession, type Pending } from "./link-session.ts";
 import {
   createCoreState,
@@ -140,13 +141,9 @@ export const createReplicator = (options: {
       case "send":
         return send(effect.link, effect.message);
       case "read-changes":
-        return void log.read(effect).then(
-          (stretch) => {
-            if (stretch.unsendable > 0) reportUnsendable();
-            feed({ type: "read", link: effect.link, pass: effect.pass, stretch });
-          },
-          (error: unknown) => fail(effect.link, error),
-        );
+        return void read(effect).catch((error: unknown) => fail(effect.link, error));
+      case "take-snapshot":
+        return void takeSnapshot(effect);
       case "apply-changes":
         return void apply(effect);
       case "read-digest":
@@ -177,6 +174,36 @@ export const createReplicator = (options: {
         feed({ type: "elapsed", timer });
       }),
     );
+  };
+
+  const read = async (effect: Extract<Effect, { type: "read-changes" }>): Promise<void> => {
+    const { link, pass } = effect;
+    const snapshot = effect.mayBeImage ? await log.readSnapshot() : undefined;
+    if (snapshot !== undefined) {
+      const { image, ...stretch } = snapshot;
+      return feed({ type: "read", link, pass, stretch: { ...stretch, quarantineTo: effect.quarantineAfter }, image });
+    }
+    const stretch = await log.read(effect);
+    if (stretch.unsendable > 0) reportUnsendable();
+    feed({ type: "read", link, pass, stretch });
+  };
+
+  const takeSnapshot = async ({
+    link,
+    peer,
+    image,
+    cursor,
+  }: Extract<Effect, { type: "take-snapshot" }>): Promise<void> => {
+    try {
+      const { count, grew, frontier } = await log.takeSnapshot({ peer, image, cursor });
+      links.get(link)?.session.noteSync();
+      feed({ type: "applied", link, frontier, grew, position: cursor.position, complete: false });
+      if (count > 0) emitter.emit("sync", count, peer);
+    } catch (error) {
+      if (!(error instanceof SnapshotRefusedError)) return fail(link, error);
+      logger.info("a snapshot is not taken; the changes come one by one", { peer, refusal: error.refusal });
+      feed({ type: "snapshot-refused", link });
+    }
   };
 
   const apply = async (effect: Extract<Effect, { type: "apply-changes" }>): Promise<void> => {
@@ -264,7 +291,7 @@ export const createReplicator = (options: {
 
   const receive = (open: OpenLink, message: Message): void => {
     const { id } = open.session.link;
-    if (message.type === "changes") open.digest = "unknown";
+    if (message.type === "changes" || message.type === "snapshot") open.digest = "unknown";
     if (message.type !== "hello") return feed({ type: "received", link: id, message });
     const lostAfter = log.lostAfter(versionOf(message.frontier, database.siteId));
     if (lostAfter !== undefined) logger.warn("a peer holds writes that were lost here; asking for them");

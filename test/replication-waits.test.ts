@@ -201,6 +201,8 @@ describe("what is pending", () => {
       if (entry !== undefined) seen.add(entry.pending.changes);
     });
 
+    // One that holds nothing would get it all at once.
+    await execOn(bob, { sql: "INSERT INTO notes (id) VALUES ('of Bob')" });
     connect(alice, bob);
     await settled(alice, bob);
 

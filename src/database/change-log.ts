@@ -3,10 +3,12 @@
  * the database's one queue, so its answers are of one moment each and come in the order of those moments.
  */
 
+import { LedgerError } from "../common/errors.ts";
 import type { Epoch, SiteId } from "../common/ids.ts";
 import type { LogStretch } from "../replication/core-state.ts";
 import type { ChangeGroup } from "../replication/change.ts";
 import { createDigestBuilder } from "../replication/digest.ts";
+import { maxImageBytes } from "../replication/limits.ts";
 import { versionOf, type Frontier } from "../replication/frontier.ts";
 import type { Cursor, TableDigest } from "../replication/message.ts";
 import * as books from "./bookkeeping.ts";
@@ -16,7 +18,15 @@ import type { Connection } from "./connection.ts";
 import type { Database } from "./database.ts";
 import { forgetOldRequests } from "./request-log.ts";
 import { tidyRuns } from "./origin-runs.ts";
+import { SnapshotRefusedError } from "./snapshot-refused.ts";
+import { countCells, takeSnapshot, writeSnapshot, type Snapshot } from "./snapshot.ts";
 import { readQuarantine, takeFromQuarantine } from "./quarantine.ts";
+
+/** Below this, merging takes no longer than a person notices. */
+const defaultLeastSnapshotCells = 2_000;
+
+/** Beyond this an image most likely does not fit into a message, and making it would stall the app for too long. */
+const mostSnapshotCells = 1_000_000;
 
 /** Changes of one stretch, about. Larger ones hold up what the app asks for, smaller ones cost more per change. */
 const defaultStretchChanges = 4000;
@@ -35,6 +45,16 @@ export interface Delta {
   readonly groups: readonly ChangeGroup[];
   readonly cursor: Cursor;
   readonly claims: Frontier;
+}
+
+/** A stretch that begins with the log and has an image in place of its groups. */
+export type SnapshotStretch = Omit<LogStretch, "quarantineTo"> & Pick<Snapshot, "image">;
+
+export interface SnapshotDelta {
+  readonly peer: SiteId;
+  readonly image: Uint8Array;
+  /** After it everything in the image was read. */
+  readonly cursor: Cursor;
 }
 
 export interface Applied {
@@ -66,6 +86,13 @@ export interface ChangeLog {
   read(request: ReadRequest): Promise<LogStretch & Pick<Stretch, "unsendable">>;
   /** Rows, cursor and frontier in one transaction; all or nothing. */
   apply(delta: Delta): Promise<Applied>;
+  /**
+   * Everything that replicates as one image, for a replica that holds nothing; undefined when there is so little of it that
+   * changes are as good, or so much that it would not fit into a message.
+   */
+  readSnapshot(): Promise<SnapshotStretch | undefined>;
+  /** Takes in what readSnapshot() gave at a peer, with the cursor in one transaction. @throws SnapshotRefusedError */
+  takeSnapshot(given: SnapshotDelta): Promise<Applied>;
   digest(): Promise<{ readonly frontier: Frontier; readonly tables: readonly TableDigest[] }>;
   /** Applies what the schema can take by now; answers the number of changes that had an effect. */
   replayQuarantine(): Promise<number>;
@@ -79,10 +106,13 @@ export interface ChangeLogOptions {
   readonly nowMs: number;
   /** Changes of one stretch, about; whole versions always. Default 4,000. */
   readonly stretchChanges?: number;
+  /** Cells below which no snapshot is made. Default 2,000. */
+  readonly leastSnapshotCells?: number;
 }
 
 export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLog> => {
   const { database, epoch, nowMs, stretchChanges = defaultStretchChanges } = options;
+  const { leastSnapshotCells = defaultLeastSnapshotCells } = options;
   const own = database.siteId;
   const tables = () => [...database.syncedTables.values()];
   const frontierNow = (connection: Connection): Promise<Frontier> => readFrontier(connection, tables(), own);
@@ -157,6 +187,35 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
         };
         return { result, tables: merged.tables };
       }),
+
+    readSnapshot: () =>
+      database.read(async (connection) => {
+        const cells = await countCells(connection, database.syncedTables, mostSnapshotCells + 1);
+        if (cells < leastSnapshotCells || cells > mostSnapshotCells) return undefined;
+        const snapshot = await writeSnapshot(connection, database.syncedTables, own);
+        if (snapshot.image.length > maxImageBytes) return undefined;
+        // Not complete: it says nothing of the quarantine, and claims nothing.
+        return { ...snapshot, groups: [], rest: 0, complete: false, frontier: await frontierNow(connection) };
+      }),
+
+    takeSnapshot: ({ peer, image, cursor }) =>
+      database
+        .transact(
+          { type: "remote", peerId: peer },
+          async (connection, wrote) => {
+            const taken = await takeSnapshot(connection, database.syncedTables, own, cursor.position);
+            await wrote(peer);
+            await books.writeCursor(connection, peer, cursor);
+            const result = { count: taken.count, grew: true, frontier: await frontierNow(connection) };
+            return { result, tables: taken.tables };
+          },
+          image,
+        )
+        .catch((error: unknown) => {
+          // Not even a database.
+          if (!(error instanceof LedgerError) || error.code !== "LEDGER_SQL_ERROR") throw error;
+          throw new SnapshotRefusedError("malformed", error.message);
+        }),
 
     digest: () =>
       database.read(async (connection) => {

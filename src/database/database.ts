@@ -134,6 +134,7 @@ export interface Database {
    * Runs `work` alone on the connection in BEGIN IMMEDIATE … COMMIT, unguarded; rolls back when it throws.
    * `work` returns the user tables it changed besides its result; a commit that changed none is not reported. It calls
    * `wrote` after the writes of each replica, so that those who watch rows learn whose they are.
+   * @param image - a database to be attached as schema `image` meanwhile
    */
   transact<T>(
     origin: CommitOrigin,
@@ -141,6 +142,7 @@ export interface Database {
       connection: Connection,
       wrote: (who: SiteId) => MaybePromise<void>,
     ) => Promise<{ readonly result: T; readonly tables: readonly string[] }>,
+    image?: Uint8Array,
   ): Promise<T>;
 
   /**

@@ -166,16 +166,27 @@ export const createSqliteDatabase = async (
       connection: Connection,
       wrote: (who: SiteId) => MaybePromise<void>,
     ) => Promise<{ readonly result: T; readonly tables: readonly string[] }>,
+    image?: Uint8Array,
   ): Promise<T> =>
-    alone(async ({ connection }) => {
-      await connection.all("begin immediate");
-      const { result, tables } = await work(connection, (who) =>
-        rowWatch.isActive ? rowWatch.collect(connection, { who, origin: origin.type }) : undefined,
-      );
-      await connection.resetPending();
-      await connection.all("commit");
-      await report(tables, origin);
-      return result;
+    alone(async (current) => {
+      const { connection } = current;
+      // Neither attaching nor detaching is possible in a transaction.
+      if (image !== undefined) await connection.images.attach("image", image);
+      try {
+        await connection.all("begin immediate");
+        const { result, tables } = await work(connection, (who) =>
+          rowWatch.isActive ? rowWatch.collect(connection, { who, origin: origin.type }) : undefined,
+        );
+        await connection.resetPending();
+        await connection.all("commit");
+        await report(tables, origin);
+        return result;
+      } finally {
+        if (image !== undefined) {
+          await tidy(current);
+          if (connection.crash === undefined) await connection.images.detach("image");
+        }
+      }
     });
 
   const transactAndReopen = async (work: (connection: Connection) => Promise<void>): Promise<void> => {

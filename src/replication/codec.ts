@@ -9,11 +9,12 @@ import { createByteReader, MalformedError, type ByteReader } from "./byte-reader
 import { createByteWriter, type ByteWriter } from "./byte-writer.ts";
 import { decodeGroups, encodeGroups } from "./groups-codec.ts";
 import type { Frontier } from "./frontier.ts";
-import type { ReplicationLimits } from "./limits.ts";
-import type { Changes, Digest, Hello, Message, Progress, TableDigest } from "./message.ts";
+import { maxImageBytes, type ReplicationLimits } from "./limits.ts";
+import type { Changes, Digest, Hello, Message, Progress, SnapshotMessage, TableDigest, Want } from "./message.ts";
 
-const tags = { hello: 1, changes: 2, progress: 3, digest: 4, rewind: 5, want: 6 } as const;
+const tags = { hello: 1, changes: 2, progress: 3, digest: 4, rewind: 5, want: 6, snapshot: 7 } as const;
 const completeFlag = 1;
+const emptyFlag = 1;
 
 /** What is wrong with a message; for the log and the link's close code. */
 export interface DecodeError {
@@ -61,8 +62,16 @@ export const encodeMessage = (message: Message): Uint8Array<ArrayBuffer> => {
       encodeFrontier(writer, message.frontier);
       break;
     case "rewind":
-    case "want":
       encodeFrontier(writer, message.frontier);
+      break;
+    case "want":
+      writer.byte(message.isEmpty ? emptyFlag : 0);
+      encodeFrontier(writer, message.frontier);
+      break;
+    case "snapshot":
+      writer.varint(message.to);
+      encodeFrontier(writer, message.frontier);
+      writer.block(message.image);
       break;
     case "digest":
       writer.varint(message.tables.length);
@@ -102,6 +111,19 @@ const decodeProgress = (reader: ByteReader, limits: ReplicationLimits): Progress
   frontier: decodeFrontier(reader, limits),
 });
 
+const decodeWant = (reader: ByteReader, limits: ReplicationLimits): Want => {
+  const flags = reader.byte();
+  if (flags > emptyFlag) throw new MalformedError("want flags");
+  return { type: "want", isEmpty: flags === emptyFlag, frontier: decodeFrontier(reader, limits) };
+};
+
+const decodeSnapshot = (reader: ByteReader, limits: ReplicationLimits): SnapshotMessage => {
+  const to = reader.varint();
+  const frontier = decodeFrontier(reader, limits);
+  if (to < 1) throw new MalformedError("snapshot of nothing");
+  return { type: "snapshot", to, frontier, image: reader.block(maxImageBytes) };
+};
+
 const decodeDigest = (reader: ByteReader, limits: ReplicationLimits): Digest => {
   const count = reader.count(10);
   const tables: TableDigest[] = [];
@@ -128,7 +150,9 @@ const decodeByTag = (tag: number, reader: ByteReader, limits: ReplicationLimits)
     case tags.rewind:
       return { type: "rewind", frontier: decodeFrontier(reader, limits) };
     case tags.want:
-      return { type: "want", frontier: decodeFrontier(reader, limits) };
+      return decodeWant(reader, limits);
+    case tags.snapshot:
+      return decodeSnapshot(reader, limits);
     default:
       return undefined;
   }

@@ -57,11 +57,13 @@ export const askIfDue = (state: CoreState, overdue: Frontier = emptyFrontier): S
     return { state: answered, effects: awaits ? [setTimer(answered, "relay")] : [] };
   }
   const { news, told } = tell(answered, best.link, answered.frontier);
-  const link: StreamingLink = { ...best.link, told, sentDigest: undefined, asked: best.lacked, heard: true };
+  const isEmpty = !answered.hadSnapshot && answered.frontier.size === 0;
+  const toldEmpty = isEmpty || best.link.toldEmpty;
+  const link: StreamingLink = { ...best.link, told, sentDigest: undefined, asked: best.lacked, heard: true, toldEmpty };
   return {
     state: withLink(answered, best.id, link),
     effects: [
-      { type: "send", link: best.id, message: { type: "want", frontier: news } },
+      { type: "send", link: best.id, message: { type: "want", isEmpty, frontier: news } },
       setTimer(answered, "patience"),
     ],
   };

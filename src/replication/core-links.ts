@@ -38,11 +38,12 @@ export const tell = (
   return { news, told: mergeFrontiers(link.told, news) };
 };
 
-/** Starts a read when one is due and allowed (invariant 4). */
+/** Starts a read when one is due and allowed (invariants 4 and 9). */
 export const readIfDue = (state: CoreState, id: LinkId, link: StreamingLink): Step => {
-  if (!link.behind || link.reading || link.congested) return { state: withLink(state, id, link), effects: [] };
+  const mayRead = !link.reading && !link.congested && link.snapshotTo === undefined;
+  if (!link.behind || !mayRead) return { state: withLink(state, id, link), effects: [] };
   return {
-    state: withLink(state, id, { ...link, reading: true, behind: false, offerDue: false }),
+    state: withLink(state, id, { ...link, reading: true, behind: false, offerDue: false, snapshotDue: false }),
     effects: [
       {
         type: "read-changes",
@@ -51,6 +52,7 @@ export const readIfDue = (state: CoreState, id: LinkId, link: StreamingLink): St
         after: link.position,
         quarantineAfter: link.quarantinePosition,
         known: link.repair === "running" ? emptyFrontier : link.held,
+        mayBeImage: link.snapshotDue && link.position === 0 && link.repair === "none",
       },
     ],
   };
@@ -69,6 +71,8 @@ export const fromTheBeginning = (link: StreamingLink): StreamingLink => ({
   quarantinePosition: 0,
   pass: link.pass + 1,
   stored: 0,
+  snapshotTo: undefined,
+  snapshotDue: false,
   behind: true,
   peerDigest: undefined,
   sentDigest: undefined,

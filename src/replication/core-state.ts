@@ -71,6 +71,12 @@ export interface StreamingLink extends LinkBase {
   readonly toldTaken: number;
   /** Rows of this peer were stored whose stretch has not reached the end of its log. */
   readonly partial: boolean;
+  /** Ends at this position the snapshot that the peer was sent and has not said anything of. */
+  readonly snapshotTo: number | undefined;
+  /** The peer holds nothing and asked: a snapshot may serve it. */
+  readonly snapshotDue: boolean;
+  /** The peer was told that this replica holds nothing. */
+  readonly toldEmpty: boolean;
   /** The link has no room. */
   readonly congested: boolean;
   /** The peer's newest digest, until either side's frontier moves. */
@@ -95,6 +101,8 @@ export interface CoreState {
   readonly arriving: Frontier;
   /** What was lacked when the relay timer ran out last, although peers hold it. */
   readonly overdue: Frontier;
+  /** A snapshot came already, taken or refused: from now on changes only. */
+  readonly hadSnapshot: boolean;
   /** Digest of the whole database; undefined as soon as anything changes. */
   readonly digest: readonly TableDigest[] | undefined;
 }
@@ -145,7 +153,11 @@ export type Input =
       /** As in the order to read. */
       readonly pass: number;
       readonly stretch: LogStretch;
+      /** The stretch as an image instead of its groups, of which there are none then. */
+      readonly image?: Uint8Array;
     }
+  /** What was ordered by `take-snapshot` was not taken, and nothing changed by it. */
+  | { readonly type: "snapshot-refused"; readonly link: LinkId }
   | {
       readonly type: "applied";
       readonly link: LinkId;
@@ -174,6 +186,15 @@ export type Effect =
       readonly quarantineAfter: number;
       /** Groups that this covers are left out. */
       readonly known: Frontier;
+      /** Whether it may be answered by an image of everything. */
+      readonly mayBeImage: boolean;
+    }
+  | {
+      readonly type: "take-snapshot";
+      readonly link: LinkId;
+      readonly peer: SiteId;
+      readonly image: Uint8Array;
+      readonly cursor: Cursor;
     }
   | {
       readonly type: "apply-changes";
@@ -196,7 +217,7 @@ export type Effect =
   | { readonly type: "disconnect"; readonly link: LinkId; readonly code: DisconnectCode };
 
 /** Why the core ends a link. */
-export type DisconnectCode = "HELLO_EXPECTED" | "HELLO_TWICE";
+export type DisconnectCode = "HELLO_EXPECTED" | "HELLO_TWICE" | "SNAPSHOT_UNASKED";
 
 export interface Step {
   readonly state: CoreState;
@@ -211,5 +232,6 @@ export const createCoreState = (own: SiteId, delays: Delays = defaultDelays, res
   links: new Map(),
   arriving: emptyFrontier,
   overdue: emptyFrontier,
+  hadSnapshot: false,
   digest: undefined,
 });

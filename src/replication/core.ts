@@ -23,6 +23,8 @@
  * 7. Nothing but `hello` is accepted first, and `hello` only once.
  * 8. At most one peer is asked at a time, and none for what is on its way, so that everything comes once. An author that
  *    is linked, and a peer that was asked, are waited for only so long.
+ * 9. A snapshot is sent only to who said that it holds nothing, and taken only by who did. It claims nothing: the stretch
+ *    that follows does, which is not read before the peer said what became of the snapshot.
  */
 
 import type { LinkId } from "../common/ids.ts";
@@ -40,7 +42,7 @@ import type {
   TimerName,
 } from "./core-state.ts";
 import { covers, emptyFrontier, frontierSince, mergeFrontiers, versionOf, type Frontier } from "./frontier.ts";
-import type { Changes, Hello, Progress, Want } from "./message.ts";
+import type { Changes, Hello, Progress, SnapshotMessage, Want } from "./message.ts";
 
 /** The frontier moved or may have: digests are stale, and a quiet time starts anew. */
 const moved = (state: CoreState, frontier: Frontier): CoreState => ({
@@ -93,6 +95,9 @@ const greeted = (
     taken: 0,
     toldTaken: 0,
     partial: false,
+    snapshotTo: undefined,
+    snapshotDue: false,
+    toldEmpty: false,
     congested: false,
     peerDigest: undefined,
     sentDigest: undefined,
@@ -140,10 +145,45 @@ const receivedChanges = (state: CoreState, id: LinkId, link: StreamingLink, chan
   };
 };
 
+/** Invariant 9. */
+const receivedSnapshot = (state: CoreState, id: LinkId, link: StreamingLink, message: SnapshotMessage): Step => {
+  const next: StreamingLink = {
+    ...link,
+    held: mergeFrontiers(link.held, message.frontier),
+    partial: true,
+    heard: true,
+    peerDigest: undefined,
+    sentDigest: undefined,
+  };
+  const cursor = { epoch: link.peerEpoch, position: message.to };
+  return {
+    state: withLink({ ...state, hadSnapshot: true }, id, next),
+    effects: [{ type: "take-snapshot", link: id, peer: link.peer, image: message.image, cursor }],
+  };
+};
+
+const snapshotRefused = (state: CoreState, id: LinkId): Step => {
+  const link = state.links.get(id);
+  if (link?.phase !== "streaming") return unchanged(state);
+  const { frontier } = state;
+  return {
+    state: withLink(state, id, { ...link, told: frontier }),
+    effects: [{ type: "send", link: id, message: { type: "rewind", frontier } }],
+  };
+};
+
 const receivedProgress = (state: CoreState, id: LinkId, link: StreamingLink, message: Progress | Want): Step => {
   const held = mergeFrontiers(link.held, message.frontier);
   const isDue = message.type === "want" || (link.offerDue && covers(held, state.frontier));
-  const step = readIfDue(state, id, { ...link, held, peerDigest: undefined, behind: link.behind || isDue });
+  const isTaken = message.type === "progress" && message.taken >= (link.snapshotTo ?? 0);
+  const step = readIfDue(state, id, {
+    ...link,
+    held,
+    peerDigest: undefined,
+    behind: link.behind || isDue,
+    snapshotTo: isTaken ? undefined : link.snapshotTo,
+    snapshotDue: link.snapshotDue || (message.type === "want" && message.isEmpty),
+  });
   const asks = askIfDue(step.state);
   return { state: asks.state, effects: [...step.effects, ...asks.effects, setTimer(state, "digest")] };
 };
@@ -180,6 +220,9 @@ const received = (state: CoreState, input: Extract<Input, { type: "received" }>)
       return receivedProgress(state, input.link, link, message);
     case "digest":
       return compareDigests(state, input.link, { ...link, peerDigest: message.tables });
+    case "snapshot":
+      if (!link.toldEmpty) return refuse("SNAPSHOT_UNASKED");
+      return receivedSnapshot(state, input.link, { ...link, toldEmpty: false }, message);
     case "rewind":
       return readIfDue(state, input.link, { ...fromTheBeginning(link), held: message.frontier, asked: undefined });
   }
@@ -203,18 +246,25 @@ const read = (state: CoreState, input: Extract<Input, { type: "read" }>): Step =
     rest: stretch.rest,
     repair: link.repair === "running" && stretch.complete ? "done" : link.repair,
   };
-  const isNews = stretch.groups.length > 0 || (stretch.complete && !covers(link.held, stretch.frontier));
+  const { image } = input;
+  const isNews =
+    image !== undefined || stretch.groups.length > 0 || (stretch.complete && !covers(link.held, stretch.frontier));
   if (!isNews) return readIfDue(grown, input.link, next);
 
   const { news, told } = tell(grown, link, stretch.frontier);
-  const message: Changes = {
-    type: "changes",
-    to: stretch.to,
-    complete: stretch.complete,
-    frontier: news,
-    groups: stretch.groups,
-  };
-  const step = readIfDue(grown, input.link, { ...next, told, sentDigest: undefined, peerDigest: undefined });
+  const { to, complete, groups } = stretch;
+  const message: Changes | SnapshotMessage =
+    image === undefined
+      ? { type: "changes", to, complete, frontier: news, groups }
+      : { type: "snapshot", to, frontier: news, image };
+  const snapshotTo = image === undefined ? undefined : to;
+  const step = readIfDue(grown, input.link, {
+    ...next,
+    told,
+    snapshotTo,
+    sentDigest: undefined,
+    peerDigest: undefined,
+  });
   return {
     state: step.state,
     effects: [{ type: "send", link: input.link, message }, ...step.effects, setTimer(grown, "digest")],
@@ -340,6 +390,8 @@ export const step = (state: CoreState, input: Input): Step => {
       return roomChanged(state, input.link, true);
     case "writable":
       return roomChanged(state, input.link, false);
+    case "snapshot-refused":
+      return snapshotRefused(state, input.link);
     case "lost":
       return lost(state, input.link);
   }

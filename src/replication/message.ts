@@ -42,7 +42,22 @@ export interface Progress {
 /** Says what a progress says, and that the sender wants everything that the receiver holds and it does not. */
 export interface Want {
   readonly type: "want";
+  /** The sender holds nothing at all: a snapshot would do. */
+  readonly isEmpty: boolean;
   readonly frontier: Frontier;
+}
+
+/**
+ * Everything that the sender's log held up to `to`, in place of the first stretches of it. Only for who said that it holds
+ * nothing. Nothing more is sent until the receiver says that it took it (`progress`), or that it wants changes (`rewind`).
+ */
+export interface SnapshotMessage {
+  readonly type: "snapshot";
+  readonly to: number;
+  /** As of `changes`. */
+  readonly frontier: Frontier;
+  /** A SQLite database; docs/protocol.md says what is in it. */
+  readonly image: Uint8Array;
 }
 
 /**
@@ -68,7 +83,7 @@ export interface Digest {
   readonly tables: readonly TableDigest[];
 }
 
-export type Message = Hello | Changes | Progress | Want | Digest | Rewind;
+export type Message = Hello | Changes | Progress | Want | SnapshotMessage | Digest | Rewind;
 
 /** Version of this protocol; in the link handshake, so that both sides can say why they do not understand each other. */
 export const protocolVersion = 2;

@@ -38,7 +38,12 @@ let nextEpoch = 1;
 /** @param schema - statements of which every table is synced */
 export const openLog = async (
   schema: string,
-  options: { readonly directory?: string; readonly stretchChanges?: number; readonly nowMs?: number } = {},
+  options: {
+    readonly directory?: string;
+    readonly stretchChanges?: number;
+    readonly nowMs?: number;
+    readonly leastSnapshotCells?: number;
+  } = {},
 ): Promise<Log> => {
   const { directory, ...logOptions } = options;
   const database = await openDatabase(

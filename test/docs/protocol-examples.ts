@@ -299,7 +299,14 @@ export const examples: readonly Example[] = [
     })(),
   }),
   replication("rewind", { type: "rewind", frontier: new Map([[alice, 5]]) }),
-  replication("want", { type: "want", frontier: new Map([[alice, 300]]) }),
+  replication("want", { type: "want", isEmpty: false, frontier: new Map([[alice, 300]]) }),
+  replication("want-empty", { type: "want", isEmpty: true, frontier: new Map() }),
+  replication("snapshot", {
+    type: "snapshot",
+    to: 9,
+    frontier: new Map([[alice, 7]]),
+    image: new TextEncoder().encode("SQLite"),
+  }),
   note("note-presence", {
     type: "presence",
     entries: [

@@ -148,7 +148,13 @@ export const message: fc.Arbitrary<Message> = fc.oneof(
   },
   fc.record({ type: fc.constant("progress" as const), taken: version, frontier }),
   fc.record({ type: fc.constant("rewind" as const), frontier }),
-  fc.record({ type: fc.constant("want" as const), frontier }),
+  fc.record({ type: fc.constant("want" as const), isEmpty: fc.boolean(), frontier }),
+  fc.record({
+    type: fc.constant("snapshot" as const),
+    to: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+    frontier,
+    image: fc.uint8Array({ maxLength: 200 }),
+  }),
   fc.record({
     type: fc.constant("digest" as const),
     tables: fc.array(fc.record({ table: name, hash: hex(8), changes: fc.maxSafeNat() }), { maxLength: 5 }),

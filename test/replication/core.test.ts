@@ -101,8 +101,9 @@ describe("greeting", () => {
     { type: "progress", taken: 0, frontier: holds() },
     { type: "digest", tables: [] },
     { type: "rewind", frontier: holds() },
-    { type: "want", frontier: holds() },
+    { type: "want", isEmpty: false, frontier: holds() },
     { type: "changes", to: 1, complete: true, frontier: holds(), groups: [] },
+    { type: "snapshot", to: 1, frontier: holds(), image: new Uint8Array(1) },
   ] as const satisfies readonly Message[])("accepts no $type before hello (invariant 7)", (message) => {
     const { open, receive } = createAlice();
     open(toBob, bob);
@@ -125,11 +126,19 @@ describe("greeting", () => {
 
     const hello: Message = { type: "hello", frontier: holds({ [carol]: 4 }) };
     const greeted = feed({ type: "received", link: toBob, message: hello, resumeAt: 5 });
-    const asked = receive(toBob, { type: "want", frontier: holds() });
+    const asked = receive(toBob, { type: "want", isEmpty: false, frontier: holds() });
 
     expect(ofType(greeted, "read-changes")).toEqual([]);
     expect(ofType(asked, "read-changes")).toEqual([
-      { type: "read-changes", link: toBob, pass: 0, after: 5, quarantineAfter: 0, known: holds({ [carol]: 4 }) },
+      {
+        type: "read-changes",
+        link: toBob,
+        pass: 0,
+        after: 5,
+        quarantineAfter: 0,
+        known: holds({ [carol]: 4 }),
+        mayBeImage: false,
+      },
     ]);
   });
 
@@ -239,7 +248,7 @@ describe("what a peer is told (invariant 3)", () => {
     const { open, receive, read } = createAlice();
     open(toBob, bob, holds({ [carol]: 5 }));
     receive(toBob, { type: "hello", frontier: holds() });
-    receive(toBob, { type: "want", frontier: holds() });
+    receive(toBob, { type: "want", isEmpty: false, frontier: holds() });
 
     const [message] = messages(read(toBob, { to: 4, frontier: holds({ [carol]: 5 }) }));
 
@@ -334,7 +343,7 @@ describe("sending (invariant 5)", () => {
 
     const atOnce = feed(applied());
     const told = feed({ type: "elapsed", timer: "progress" });
-    const wanted = receive(toCarol, { type: "want", frontier: holds() });
+    const wanted = receive(toCarol, { type: "want", isEmpty: false, frontier: holds() });
 
     expect(ofType(atOnce, "read-changes")).toEqual([]);
     expect(ofType(told, "send").map(({ link, message }) => [link, message.type])).toEqual([
@@ -600,7 +609,7 @@ describe("digests", () => {
 
     expect(differs).toEqual([
       { type: "report-digest", peer: bob, agrees: false },
-      { type: "read-changes", link: toBob, pass: 1, after: 0, quarantineAfter: 0, known: holds() },
+      { type: "read-changes", link: toBob, pass: 1, after: 0, quarantineAfter: 0, known: holds(), mayBeImage: false },
     ]);
     expect(messages(repaired)).toMatchObject([{ type: "changes", groups: [group(alice, 1)] }]);
     expect(again).toEqual([{ type: "report-digest", peer: bob, agrees: false }]);
@@ -668,5 +677,115 @@ describe("writes that were lost here (invariant 6)", () => {
 
     expect(messages(effects)).toEqual([]);
     expect(ofType(effects, "read-changes")).toMatchObject([{ after: 0, pass: 1 }]);
+  });
+});
+
+describe("snapshots", () => {
+  const image = Uint8Array.of(1, 2, 3);
+  const isEmptyOf = (effects: readonly Effect[]): readonly boolean[] =>
+    messages(effects).flatMap((message) => (message.type === "want" ? [message.isEmpty] : []));
+  const wantAll: Message = { type: "want", isEmpty: true, frontier: holds() };
+  const theSnapshot: Message = { type: "snapshot", to: 9, frontier: holds({ [bob]: 9 }), image };
+
+  /** Bob, who holds nothing, has asked and was sent a snapshot. */
+  const givenToBob = () => {
+    const core = createAlice();
+    core.open(toBob, bob, holds({ [alice]: 9 }));
+    core.receive(toBob, { type: "hello", frontier: holds() });
+    const asked = core.receive(toBob, wantAll);
+    const sent = core.feed({
+      type: "read",
+      link: toBob,
+      pass: 0,
+      stretch: { groups: [], to: 9, quarantineTo: 0, rest: 0, complete: false, frontier: holds({ [alice]: 9 }) },
+      image,
+    });
+    return { ...core, asked, sent };
+  };
+
+  it("are asked for by who holds nothing, and by nobody else", () => {
+    const { open, receive } = createAlice();
+    open(toBob, bob);
+    expect(isEmptyOf(receive(toBob, { type: "hello", frontier: holds({ [bob]: 9 }) }))).toEqual([true]);
+
+    const other = createAlice();
+    other.open(toBob, bob, holds({ [alice]: 1 }));
+    expect(isEmptyOf(other.receive(toBob, { type: "hello", frontier: holds({ [bob]: 9 }) }))).toEqual([false]);
+  });
+
+  it("are read for who holds nothing, from the beginning of the log only", () => {
+    const { asked } = givenToBob();
+    expect(ofType(asked, "read-changes")).toMatchObject([{ after: 0, mayBeImage: true }]);
+
+    const { open, receive, read } = createAlice();
+    open(toBob, bob, holds({ [alice]: 9 }));
+    receive(toBob, { type: "hello", frontier: holds() });
+    receive(toBob, { type: "want", isEmpty: false, frontier: holds() });
+    read(toBob, { to: 4, complete: false, groups: [group(alice, 4)] });
+    expect(ofType(receive(toBob, wantAll), "read-changes")).not.toContainEqual(
+      expect.objectContaining({ mayBeImage: true }),
+    );
+  });
+
+  it("are followed by nothing before the peer says what became of them (invariant 9)", () => {
+    const { sent, feed, receive } = givenToBob();
+
+    expect(messages(sent)).toEqual([{ type: "snapshot", to: 9, frontier: holds(), image }]);
+    expect(ofType([...sent, ...feed({ type: "committed" })], "read-changes")).toEqual([]);
+    expect(ofType(receive(toBob, { type: "progress", taken: 0, frontier: holds() }), "read-changes")).toEqual([]);
+    expect(ofType(receive(toBob, { type: "progress", taken: 9, frontier: holds() }), "read-changes")).toMatchObject([
+      { after: 9, mayBeImage: false },
+    ]);
+  });
+
+  it("are followed by the whole log when the peer does not take them", () => {
+    const { receive } = givenToBob();
+
+    const rewound = receive(toBob, { type: "rewind", frontier: holds({ [bob]: 1 }) });
+
+    expect(ofType(rewound, "read-changes")).toMatchObject([{ after: 0, mayBeImage: false }]);
+  });
+
+  it("are taken, claim nothing, and are acknowledged", () => {
+    const { open, receive, feed } = createAlice();
+    open(toBob, bob);
+    receive(toBob, { type: "hello", frontier: holds({ [bob]: 9 }) });
+
+    const taken = receive(toBob, theSnapshot);
+    const applied = feed({
+      type: "applied",
+      link: toBob,
+      frontier: holds(),
+      grew: true,
+      position: 9,
+      complete: false,
+    });
+
+    expect(taken).toEqual([{ type: "take-snapshot", link: toBob, peer: bob, image, cursor: { epoch, position: 9 } }]);
+    expect(ofType(applied, "set-timer").map(({ timer }) => timer)).toContain("progress");
+    expect(messages(feed({ type: "elapsed", timer: "progress" }))).toContainEqual({
+      type: "progress",
+      taken: 9,
+      frontier: holds(),
+    });
+  });
+
+  it("that are not taken are answered by the wish for changes, and not asked for again", () => {
+    const { open, receive, feed } = createAlice();
+    open(toBob, bob);
+    receive(toBob, { type: "hello", frontier: holds({ [bob]: 9 }) });
+    receive(toBob, theSnapshot);
+
+    expect(messages(feed({ type: "snapshot-refused", link: toBob }))).toEqual([{ type: "rewind", frontier: holds() }]);
+    feed({ type: "lost", link: toBob });
+    open(toCarol, carol);
+    expect(isEmptyOf(receive(toCarol, { type: "hello", frontier: holds({ [bob]: 9 }) }))).toEqual([false]);
+  });
+
+  it("that nobody asked for end the link (invariant 9)", () => {
+    const { link, receive } = createAlice();
+    link(toBob, bob, holds({ [alice]: 1 }));
+
+    expect(receive(toBob, theSnapshot)).toEqual([{ type: "disconnect", link: toBob, code: "SNAPSHOT_UNASKED" }]);
   });
 });

@@ -8,10 +8,12 @@ test(`converges in ${histories} random histories`, { timeout: 600_000 }, async (
   const failures: string[] = [];
   let disagreed = 0;
   let lostEnds = 0;
+  let snapshots = 0;
   for (let seed = firstSeed; seed < firstSeed + histories; seed += 1) {
     const replicas = 2 + (seed % 3);
     const run = simulate({ seed, replicas, events: 60 }).then((report) => {
       lostEnds += report.lostEnds;
+      snapshots += report.snapshots;
       if (report.disagreements > 0 && report.lostEnds === 0) disagreed += 1;
     });
     await run.catch((error: unknown) => {
@@ -21,6 +23,7 @@ test(`converges in ${histories} random histories`, { timeout: 600_000 }, async (
 
   if (histories >= 100) {
     expect(lostEnds).toBeGreaterThan(0);
+    expect(snapshots).toBeGreaterThan(histories / 10);
     // Rows that no frontier speaks of yet may be on their way while digests cross: rare, and mended by one more exchange.
     expect(disagreed).toBeLessThanOrEqual(histories / 50);
   }

@@ -7,6 +7,7 @@
 import { openChangeLog, type ChangeLog } from "../../src/database/change-log.ts";
 import type { Database } from "../../src/database/database.ts";
 import { openMemoryHost } from "../../src/database/memory-host.ts";
+import { SnapshotRefusedError } from "../../src/database/snapshot-refused.ts";
 import { createSqliteDatabase } from "../../src/database/sqlite-database.ts";
 import { bytesToHex, type Epoch, type LinkId } from "../../src/common/ids.ts";
 import { decodeMessage, encodeMessage } from "../../src/replication/codec.ts";
@@ -48,6 +49,8 @@ export interface SimulationReport {
   /** Restarts on older files, and lost writes that were asked back. */
   readonly lostEnds: number;
   readonly recoveries: number;
+  /** Snapshots that were taken. */
+  readonly snapshots: number;
 }
 
 interface Replica {
@@ -107,10 +110,12 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
     disagreements: 0,
     lostEnds: 0,
     recoveries: 0,
+    snapshots: 0,
   };
   const links: SimulatedLink[] = [];
   const replicas: Replica[] = [];
   let nextLink = 1;
+  const leastSnapshotCells = 6;
   /** Often small, so that logs are read in many stretches. */
   const stretchChanges = chance(0.3) ? 4_000 : 1 + below(8);
 
@@ -128,7 +133,13 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
   const openReplica = async (index: number, hasTable: boolean): Promise<Replica> => {
     const disk = createSimulatedDisk();
     const database = await createSqliteDatabase(await openMemoryHost(undefined, disk));
-    const log = await openChangeLog({ database, epoch: newEpoch(), nowMs: nextMs(), stretchChanges });
+    const log = await openChangeLog({
+      database,
+      epoch: newEpoch(),
+      nowMs: nextMs(),
+      stretchChanges,
+      leastSnapshotCells,
+    });
     const core = createCoreState(database.siteId, defaultDelays, log.reservedTo);
     const replica: Replica = {
       index,
@@ -175,12 +186,27 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
       case "send":
         return send(replica, effect.link, effect.message);
       case "read-changes":
-        replica.work.push(async () => ({
-          type: "read",
-          link: effect.link,
-          pass: effect.pass,
-          stretch: await log.read(effect),
-        }));
+        replica.work.push(async () => {
+          const { link, pass, quarantineAfter } = effect;
+          const snapshot = effect.mayBeImage ? await log.readSnapshot() : undefined;
+          if (snapshot === undefined) return { type: "read", link, pass, stretch: await log.read(effect) };
+          const { image, ...stretch } = snapshot;
+          return { type: "read", link, pass, stretch: { ...stretch, quarantineTo: quarantineAfter }, image };
+        });
+        return;
+      case "take-snapshot":
+        replica.work.push(async () => {
+          const { link, peer, image, cursor } = effect;
+          try {
+            const { frontier, grew, count } = await log.takeSnapshot({ peer, image, cursor });
+            report.rowsEffective += count;
+            report.snapshots += 1;
+            return { type: "applied", link, frontier, grew, position: cursor.position, complete: false };
+          } catch (error) {
+            if (error instanceof SnapshotRefusedError) return { type: "snapshot-refused", link };
+            throw error;
+          }
+        });
         return;
       case "apply-changes":
         replica.work.push(async () => {
@@ -306,6 +332,7 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
       epoch: newEpoch(),
       nowMs: nextMs(),
       stretchChanges,
+      leastSnapshotCells,
     });
     replica.core = createCoreState(replica.database.siteId, defaultDelays, replica.log.reservedTo);
   };
