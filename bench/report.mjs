@@ -64,11 +64,19 @@ export const report = (results) => {
     ["W3: RxDB as documented / Ledger (at least 30)", value("rxdb-documented", "w3") / value("ledger", "w3"), "≥ 30"],
     ["W3: RxDB tuned / Ledger (at least 5)", value("rxdb-tuned", "w3") / value("ledger", "w3"), "≥ 5"],
     ["W3: Yjs over a channel / Ledger (at least 1)", value("yjs-channel", "w3") / value("ledger", "w3"), "≥ 1"],
-    ["W3: bytes, Ledger / Yjs over a channel (at most 1.1)", value("ledger", "bytes") / value("yjs-channel", "bytes"), "≤ 1.1"],
+    [
+      "W3: bytes, Ledger / Yjs over a channel (at most 1.1)",
+      value("ledger", "bytes") / value("yjs-channel", "bytes"),
+      "≤ 1.1",
+    ],
     ["W3: 100,000 rows / 10,000 rows (at most 11)", value("ledger", "w3large") / value("ledger", "w3"), "≤ 11"],
     ["W4: p50, Ledger / RxDB (at most 0.6)", value("ledger", "w4p50") / value("rxdb-documented", "w4p50"), "≤ 0.6"],
     ["W5: Ledger / RxDB (at most 1)", value("ledger", "w5") / value("rxdb-documented", "w5"), "≤ 1"],
-    ["W7: 100 changes on 100,000 rows / W3 of 100,000 (at most 1/50)", value("ledger", "w7") / value("ledger", "w3large"), "≤ 0.02"],
+    [
+      "W7: 100 changes on 100,000 rows / W3 of 100,000 (at most 1/50)",
+      value("ledger", "w7") / value("ledger", "w3large"),
+      "≤ 0.02",
+    ],
     ["W9: Ledger's longest task, ms (at most 50)", value("ledger", "w9"), "≤ 50"],
   ];
   const met = (/** @type {number} */ ratio, /** @type {string} */ limit) => {
@@ -86,7 +94,9 @@ export const report = (results) => {
   const large = Number.isFinite(value("ledger", "w3large"))
     ? `Ledger with 100,000 rows: first sync ${text(value("ledger", "w3large"), 1)} s and ${text(value("ledger", "bytesLarge"), 1)} MB; 100 changes after a while offline ${text(value("ledger", "w7"), 3)} s from connect() on.`
     : "";
-  const remarks = names.flatMap((name) => (systems[name]?.remark === undefined ? [] : [`- ${systems[name].title}: ${systems[name].remark}.`]));
+  const remarks = names.flatMap((name) =>
+    systems[name]?.remark === undefined ? [] : [`- ${systems[name].title}: ${systems[name].remark}.`],
+  );
 
   const markdown = `# Ledger beside its neighbours
 
@@ -100,7 +110,10 @@ ${ratios.join("\n")}
 
 ${remarks.join("\n")}
 `;
-  return { markdown, svg: chart(names.map((name) => ({ title: systems[name]?.title ?? name, seconds: value(name, "w3") }))) };
+  return {
+    markdown,
+    svg: chart(names.map((name) => ({ title: systems[name]?.title ?? name, seconds: value(name, "w3") }))),
+  };
 };
 
 /**

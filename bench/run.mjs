@@ -105,7 +105,10 @@ const openPeer = async (url) => {
     await page.waitForFunction(() => window.bench !== undefined);
     return page;
   };
-  const session = await context.browser()?.newBrowserCDPSession().catch(() => undefined);
+  const session = await context
+    .browser()
+    ?.newBrowserCDPSession()
+    .catch(() => undefined);
   return {
     page: await openPage(),
     openPage,
@@ -148,7 +151,8 @@ const within = async (work, limitMs) => {
 };
 
 /** @param {readonly number[]} values @param {number} share */
-const quantile = (values, share) => values.toSorted((a, b) => a - b)[Math.ceil(values.length * share) - 1] ?? Number.NaN;
+const quantile = (values, share) =>
+  values.toSorted((a, b) => a - b)[Math.ceil(values.length * share) - 1] ?? Number.NaN;
 
 /**
  * A first sync: the giver has `rows`, the taker is new.
@@ -161,7 +165,10 @@ const firstSync = async (giver, taker, rows) => {
   giver.connectTo(taker.page);
   taker.connectTo(giver.page);
   // Some wait for the peer, some for their server: a moment is enough for those.
-  await within(giver.page.evaluate(() => window.bench.connect()), 1_000);
+  await within(
+    giver.page.evaluate(() => window.bench.connect()),
+    1_000,
+  );
   await giver.page.evaluate(() => window.bench.longestTask());
   await taker.page.evaluate(() => window.bench.longestTask());
   const startedMs = await taker.page.evaluate(() => {
@@ -285,7 +292,11 @@ const measureMany = async (giver, taker, base, rows) => {
     return performance.timeOrigin + performance.now();
   });
   const reachedMs = await taker.page.evaluate((n) => window.bench.reachedTitled("changed meanwhile", n), changedRows);
-  return { w3large: first.seconds ?? Number.NaN, bytesLarge: first.megabytes ?? Number.NaN, w7: (reachedMs - startedMs) / 1000 };
+  return {
+    w3large: first.seconds ?? Number.NaN,
+    bytesLarge: first.megabytes ?? Number.NaN,
+    w7: (reachedMs - startedMs) / 1000,
+  };
 };
 
 await build({ configFile: fromHere("vite.config.ts") });
@@ -323,7 +334,13 @@ const results = {
   startedAt: startedAt.toISOString(),
   seconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
   commit: commit.trim(),
-  machine: { cpu: cpus()[0]?.model, cores: cpus().length, memoryGiB: Math.round(totalmem() / 2 ** 30), loadBefore, loadAfter: loadavg() },
+  machine: {
+    cpu: cpus()[0]?.model,
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    loadBefore,
+    loadAfter: loadavg(),
+  },
   browser: browser.trim(),
   node: process.version,
   rounds,

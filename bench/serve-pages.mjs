@@ -22,7 +22,8 @@ export const servePages = async (directory) => {
       const body = files.get(path) ?? (await readFile(join(directory, path)));
       files.set(path, body);
       // A worker's files are asked for by the worker's file: those carry the name of the page as well.
-      const page = /\/pages\/([\w-]+)\.html/.exec(request.headers.referer ?? path)?.[1] ?? pageOf(request.headers.referer ?? "");
+      const page =
+        /\/pages\/([\w-]+)\.html/.exec(request.headers.referer ?? path)?.[1] ?? pageOf(request.headers.referer ?? "");
       if (page !== undefined) {
         if (!asked.has(page)) asked.set(page, new Set());
         asked.get(page)?.add(path);

@@ -27,9 +27,7 @@ answerCalls(async (call) => {
           id TEXT PRIMARY KEY NOT NULL, title TEXT, body TEXT, done INTEGER, updated INTEGER);
           SELECT crsql_as_crr('notes')`,
       );
-      statement = await connection.prepare(
-        "INSERT INTO notes (id, title, body, done, updated) VALUES (?, ?, ?, ?, ?)",
-      );
+      statement = await connection.prepare("INSERT INTO notes (id, title, body, done, updated) VALUES (?, ?, ?, ?, ?)");
       return undefined;
     }
     case "insert":

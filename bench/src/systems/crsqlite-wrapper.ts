@@ -15,7 +15,8 @@ const columns = `"table", hex("pk") AS pk, "cid", "val", "col_version", "db_vers
 const apply = `INSERT INTO crsql_changes ("table", "pk", "cid", "val", "col_version", "db_version", "site_id", "cl", "seq")
   VALUES (?, unhex(?), ?, ?, ?, ?, unhex(?), ?, ?)`;
 
-const first = async <T>(sql: string, params: unknown[] = []): Promise<T> => (await db.execA(sql, params as never))[0]?.[0] as T;
+const first = async <T>(sql: string, params: unknown[] = []): Promise<T> =>
+  (await db.execA(sql, params as never))[0]?.[0] as T;
 
 serve({
   open: async (given) => {

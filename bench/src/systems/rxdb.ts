@@ -1,7 +1,11 @@
 /** RxDB over Dexie with its WebRTC replication; `batchSize` undefined is as documented. */
 
 import { addRxPlugin, createRxDatabase, type RxCollection } from "rxdb/plugins/core";
-import { getConnectionHandlerSimplePeer, replicateWebRTC, type RxWebRTCReplicationPool } from "rxdb/plugins/replication-webrtc";
+import {
+  getConnectionHandlerSimplePeer,
+  replicateWebRTC,
+  type RxWebRTCReplicationPool,
+} from "rxdb/plugins/replication-webrtc";
 import { RxDBLeaderElectionPlugin } from "rxdb/plugins/leader-election";
 import { getRxStorageDexie } from "rxdb/plugins/storage-dexie";
 import type { Row } from "../row.ts";
@@ -54,7 +58,10 @@ export const serveRxdb = (batchSize: number | undefined): void => {
       pool = (await replicateWebRTC({
         collection: notes,
         topic: options.room,
-        connectionHandlerCreator: getConnectionHandlerSimplePeer({ signalingServerUrl: options.signalingUrl, config: { iceServers: [] } as never }),
+        connectionHandlerCreator: getConnectionHandlerSimplePeer({
+          signalingServerUrl: options.signalingUrl,
+          config: { iceServers: [] } as never,
+        }),
         pull: batch,
         push: batch,
       })) as never;

@@ -47,7 +47,9 @@ serve({
     const synchronizer = createCustomSynchronizer(
       store,
       (_toClient, requestId, message, body) => {
-        const text = JSON.stringify([requestId, message, body], (_key, value: unknown) => (value === undefined ? missing : value));
+        const text = JSON.stringify([requestId, message, body], (_key, value: unknown) =>
+          value === undefined ? missing : value,
+        );
         void channel.send(encoder.encode(text));
       },
       (receive: Receive) => {
