@@ -44,6 +44,7 @@ const eventNames = [
   "peer-join",
   "peer-ready",
   "peer-leave",
+  "route",
   "connected",
   "disconnected",
   "reconnecting",
