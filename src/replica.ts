@@ -78,6 +78,7 @@ export const openReplica = async (options: ReplicaOptions, platform: ReplicaPlat
   const emitter = createEmitter<ReplicaEvents>((error) => logger.error("a listener threw", { error: String(error) }));
   database.onRows((changes) => emitter.emit("rows", changes));
   database.onCommit((commit) => emitter.emit("commit", commit));
+  database.onReset(() => emitter.emit("reset"));
 
   const replicate = async (): Promise<{ readonly epoch: Epoch; readonly replicator: Replicator }> => {
     const epoch = bytesToHex(random.bytes(16)) as Epoch;
