@@ -2,6 +2,7 @@
 
 import type { Clock } from "./common/clock.ts";
 import type { Logger } from "./common/logger.ts";
+import { dismissConflicts, readConflicts } from "./database/conflicts.ts";
 import type { Database } from "./database/database.ts";
 import type { AnswerTo, ReplicaCall } from "./replica-call.ts";
 import type { Replicator } from "./replicator.ts";
@@ -53,6 +54,13 @@ export const createCallAnswerer = (options: {
           : transactions.use(call.within, (open) => open.enableSync(call.table));
       case "wait":
         return replicator.wait(call.goal, call.timeoutMs);
+      case "conflicts":
+        return database.read((connection) => readConflicts(connection, database.syncedTables));
+      case "dismiss":
+        return database.transact({ type: "local" }, async (connection) => {
+          await dismissConflicts(connection, call.ids);
+          return { result: undefined, tables: [] };
+        });
       case "watch":
         return database.watch(call.owner, call.tables);
     }

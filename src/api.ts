@@ -2,6 +2,7 @@
 
 import type { LedgerError } from "./common/errors.ts";
 import type { SiteId } from "./common/ids.ts";
+import type { Conflict } from "./database/conflicts.ts";
 import type { RowMode, StorageKind } from "./database/database.ts";
 import type { SqlParams, SqlValue } from "./database/value.ts";
 import type { PresencePeer } from "./presence.ts";
@@ -58,6 +59,8 @@ export interface LedgerEvents {
   change: readonly [change: ChangeEvent];
   /** `presence.peers` has changed. */
   presence: readonly [peers: readonly PresencePeer[]];
+  /** A merge replaced a value that was written here and that no peer had seen. */
+  conflict: readonly [conflict: Conflict];
   /** `status()` would answer differently from before. */
   status: readonly [status: LedgerStatus];
   /** Something went wrong that no promise reports. */

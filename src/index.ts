@@ -18,6 +18,7 @@ export { errorCodes, LedgerError, type LedgerErrorCode } from "./common/errors.t
 export type { SiteId } from "./common/ids.ts";
 export type { Logger, LogFields } from "./common/logger.ts";
 export { uuidv7 } from "./common/uuidv7.ts";
+export type { Conflict } from "./database/conflicts.ts";
 export type { MissedReason, RowChange } from "./database/row-change.ts";
 export type { StorageKind } from "./database/database.ts";
 export type { SqlParam, SqlParams, SqlValue } from "./database/value.ts";
@@ -34,6 +35,7 @@ export type {
 } from "./live/live-query.ts";
 export type { RowChanges } from "./live/rows.ts";
 export { loadMigrations, type Migration, type MigrationResult, type MigrationTransaction } from "./migrations.ts";
+export type { History } from "./history.ts";
 export type { LedgerOptions } from "./options.ts";
 export type { Receipt } from "./replication-waits.ts";
 export {

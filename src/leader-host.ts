@@ -103,6 +103,7 @@ export const createLeaderHost = ({
       origin.type === "remote" ? { origin: "remote" as const, peerId: origin.peerId } : { origin: "local" as const };
     tell({ name: "change", args: [{ tables, ...change }] });
   });
+  replica.on("conflict", (conflict) => tell({ name: "conflict", args: [conflict] }));
   replica.on("rows", (changes) => tell({ name: "rows", args: [changes] }));
   replica.on("reset", () => tell({ name: "reset", args: [] }));
   replica.on("sync", (count, peer) => tell({ name: "sync", args: [count, peer] }));

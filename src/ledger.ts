@@ -19,6 +19,7 @@ import { createSilentLogger } from "./common/logger.ts";
 import { createSystemRandom } from "./common/random.ts";
 import { createSystemClock } from "./common/system-clock.ts";
 import type { SqlParams, SqlValue } from "./database/value.ts";
+import { createHistory, type History as ConflictHistory } from "./history.ts";
 import type { Host } from "./host.ts";
 import { createLiveQueries, type LiveQueries } from "./live/live-queries.ts";
 import type { KeyedLiveQuery, LiveKey, LiveOptions, LiveQuery } from "./live/live-query.ts";
@@ -74,6 +75,8 @@ export class Ledger {
   readonly #emitter;
   readonly #transactions: Transactions;
   readonly #rowWatches: RowWatches;
+  /** Own values that lost to a peer's before anybody had seen them. Its methods reject as {@link exec} does. */
+  readonly history: ConflictHistory;
   readonly #presence: PresenceClient;
   readonly #live: LiveQueries;
   #state: State = { name: "new" };
@@ -100,6 +103,7 @@ export class Ledger {
       this.#emitter.emit("error", new LedgerError("LEDGER_LISTENER_FAILED", message, { cause: error }));
     };
     this.#emitter = createEmitter<LedgerEvents>(listenerThrew);
+    this.history = createHistory(async (call) => this.#database("history").call(call));
     this.#rowWatches = createRowWatches({
       owner: bytesToHex(createSystemRandom().bytes(16)),
       call: (call) => this.#host("watch").call(call),

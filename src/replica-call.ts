@@ -4,6 +4,7 @@
  */
 
 import type { ExecRequest, ExecResult, QueryResult, RequestId } from "./database/database.ts";
+import type { Conflict } from "./database/conflicts.ts";
 import type { MigrationRecord } from "./database/migration-log.ts";
 import type { Receipt, WaitGoal } from "./replication-waits.ts";
 
@@ -36,6 +37,8 @@ export type ReplicaCall =
   | { readonly type: "rollback"; readonly transaction: TransactionId }
   | { readonly type: "enable-sync"; readonly table: string; /** A migration. */ readonly within?: TransactionId }
   | { readonly type: "wait"; readonly goal: WaitGoal; readonly timeoutMs: number }
+  | { readonly type: "conflicts" }
+  | { readonly type: "dismiss"; readonly ids: readonly number[] }
   /** `owner` watches exactly these tables from now on. */
   | { readonly type: "watch"; readonly owner: string; readonly tables: readonly string[] };
 
@@ -52,6 +55,8 @@ export interface ReplicaAnswers {
   readonly rollback: undefined;
   readonly "enable-sync": undefined;
   readonly wait: Receipt;
+  readonly conflicts: readonly Conflict[];
+  readonly dismiss: undefined;
   readonly watch: undefined;
 }
 
@@ -78,6 +83,8 @@ export const needsId = (call: ReplicaCall): call is WritingCall => {
     case "rollback":
     case "enable-sync":
     case "wait":
+    case "conflicts":
+    case "dismiss":
     case "watch":
       return false;
   }

@@ -92,6 +92,8 @@ export const openReplicaInWorker = async (
       case "commit":
         version = message.commit.version;
         return emitter.emit("commit", message.commit);
+      case "conflict":
+        return emitter.emit("conflict", message.conflict);
       case "rows":
         return emitter.emit("rows", message.changes);
       case "reset":

@@ -3,6 +3,7 @@
 import type { WireError } from "./common/errors.ts";
 import type { LinkId, SiteId } from "./common/ids.ts";
 import type { Commit } from "./database/database.ts";
+import type { Conflict } from "./database/conflicts.ts";
 import type { RowChange } from "./database/row-change.ts";
 import type { ReplicaCall } from "./replica-call.ts";
 import type { ReplicaIdentity, ReplicaOptions } from "./replica.ts";
@@ -40,6 +41,7 @@ export type WorkerMessage =
   | { readonly type: "answer"; readonly id: number; readonly version: number; readonly value: unknown }
   | { readonly type: "refusal"; readonly id: number; readonly version: number; readonly error: WireError }
   | { readonly type: "commit"; readonly commit: Commit }
+  | { readonly type: "conflict"; readonly conflict: Conflict }
   | { readonly type: "rows"; readonly changes: readonly RowChange[] }
   | { readonly type: "reset" }
   | { readonly type: "sync"; readonly count: number; readonly peer: SiteId }

@@ -104,6 +104,7 @@ export const serveReplica = (page: Page): void => {
       throw error;
     });
     opened.on("commit", (commit) => page.post({ type: "commit", commit }));
+    opened.on("conflict", (conflict) => page.post({ type: "conflict", conflict }));
     opened.on("rows", (changes) => page.post({ type: "rows", changes }));
     opened.on("reset", () => page.post({ type: "reset" }));
     opened.on("sync", (count, peer) => page.post({ type: "sync", count, peer }));

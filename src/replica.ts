@@ -10,6 +10,7 @@ import { bytesToHex, type Epoch, type SiteId } from "./common/ids.ts";
 import type { Logger } from "./common/logger.ts";
 import type { Random } from "./common/random.ts";
 import { changeSiteId } from "./database/bookkeeping.ts";
+import type { Conflict } from "./database/conflicts.ts";
 import { openChangeLog } from "./database/change-log.ts";
 import type { Commit, DatabaseOptions, StorageKind } from "./database/database.ts";
 import type { Engine } from "./database/engine-module.ts";
@@ -30,6 +31,8 @@ export interface ReplicaIdentity {
 
 export interface ReplicaEvents {
   commit: readonly [commit: Commit];
+  /** A merge replaced an own write that no peer had seen. */
+  conflict: readonly [conflict: Conflict];
   /** Rows of watched tables changed; told before the commit. */
   rows: readonly [changes: readonly RowChange[]];
   /** See Database.onReset. */
@@ -82,7 +85,8 @@ export const openReplica = async (options: ReplicaOptions, platform: ReplicaPlat
 
   const replicate = async (): Promise<{ readonly epoch: Epoch; readonly replicator: Replicator }> => {
     const epoch = bytesToHex(random.bytes(16)) as Epoch;
-    const log = await openChangeLog({ database, epoch, nowMs: clock.nowMs() });
+    const onConflict = (conflict: Conflict): void => emitter.emit("conflict", conflict);
+    const log = await openChangeLog({ database, epoch, nowMs: clock.nowMs(), onConflict });
     const delays = { ...defaultDelays, relayDelayMs: options.relayDelayMs };
     const replicator = createReplicator({ database, log, clock, logger, delays });
     replicator.on("sync", (count, peer) => emitter.emit("sync", count, peer));

@@ -292,6 +292,7 @@ export const createReplicator = (options: {
   const receive = (open: OpenLink, message: Message): void => {
     const { id } = open.session.link;
     if (message.type === "changes" || message.type === "snapshot") open.digest = "unknown";
+    if ("frontier" in message) log.noteSeen(versionOf(message.frontier, database.siteId));
     if (message.type !== "hello") return feed({ type: "received", link: id, message });
     const lostAfter = log.lostAfter(versionOf(message.frontier, database.siteId));
     if (lostAfter !== undefined) logger.warn("a peer holds writes that were lost here; asking for them");

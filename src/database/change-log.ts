@@ -13,8 +13,18 @@ import { versionOf, type Frontier } from "../replication/frontier.ts";
 import type { Cursor, TableDigest } from "../replication/message.ts";
 import * as books from "./bookkeeping.ts";
 import { newestVersion, readFrontier, readStretch, visitAllChanges, type Stretch } from "./change-reader.ts";
-import { isApplicable, mergeGroups } from "./change-writer.ts";
-import type { Connection } from "./connection.ts";
+import { isApplicable, mergeGroups, type Merged } from "./change-writer.ts";
+import {
+  conflictSchema,
+  createUnseenWrites,
+  forgetOldConflicts,
+  newestConflict,
+  readConflicts,
+  readSeen,
+  writeSeen,
+  type Conflict,
+} from "./conflicts.ts";
+import type { Connection, MaybePromise } from "./connection.ts";
 import type { Database } from "./database.ts";
 import { forgetOldRequests } from "./request-log.ts";
 import { tidyRuns } from "./origin-runs.ts";
@@ -81,6 +91,8 @@ export interface ChangeLog {
    * newest version before the loss. Undefined when nothing is missing.
    */
   lostAfter(version: number): number | undefined;
+  /** A peer says that it holds own writes up to `version`. */
+  noteSeen(version: number): void;
   /** The newest version that was written here; 0 when none was. */
   ownVersion(): Promise<number>;
   read(request: ReadRequest): Promise<LogStretch & Pick<Stretch, "unsendable">>;
@@ -108,10 +120,12 @@ export interface ChangeLogOptions {
   readonly stretchChanges?: number;
   /** Cells below which no snapshot is made. Default 2,000. */
   readonly leastSnapshotCells?: number;
+  /** Told once it is stored. */
+  readonly onConflict?: (conflict: Conflict) => void;
 }
 
 export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLog> => {
-  const { database, epoch, nowMs, stretchChanges = defaultStretchChanges } = options;
+  const { database, epoch, nowMs, stretchChanges = defaultStretchChanges, onConflict = () => {} } = options;
   const { leastSnapshotCells = defaultLeastSnapshotCells } = options;
   const own = database.siteId;
   const tables = () => [...database.syncedTables.values()];
@@ -122,6 +136,7 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
 
   const epochs = await database.transact({ type: "local" }, async (connection) => {
     await books.createBookkeepingTables(connection);
+    await connection.run(conflictSchema);
     await forgetOldRequests(connection);
     const result = await books.recordEpoch(connection, {
       epoch,
@@ -132,11 +147,45 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
     return { result, tables: [] };
   });
 
+  /** Newest own version that a peer said to hold, and what is stored of it. */
+  let seen = await database.read(readSeen);
+  let storedSeen = seen;
+  /** What the transaction under way found. */
+  let found: { readonly conflicts: readonly Conflict[]; readonly seen: number } = { conflicts: [], seen };
+  // In the commit itself, so that the answer of apply() is as early as ever: the order of facts depends on it.
+  database.onCommit(({ origin }) => {
+    if (origin.type === "local") return;
+    const { conflicts } = found;
+    storedSeen = found.seen;
+    found = { conflicts: [], seen: storedSeen };
+    for (const conflict of conflicts) onConflict(conflict);
+  });
+
+  /** @param seenThen - as of the arrival of `groups`: what a peer says after it sent them makes nothing undone */
+  const merge = async (
+    connection: Connection,
+    groups: readonly ChangeGroup[],
+    seenThen: number,
+    wrote: (who: SiteId) => MaybePromise<void>,
+  ): Promise<Merged> => {
+    found = { conflicts: [], seen: storedSeen };
+    if (groups.length === 0) return { count: 0, quarantined: 0, tables: [] };
+    const known = database.syncedTables;
+    const isUnseen = versionOf(await frontierNow(connection), own) > seenThen;
+    const unseen = isUnseen ? createUnseenWrites(connection, known, seenThen) : undefined;
+    const before = isUnseen ? await newestConflict(connection) : 0;
+    const merged = await mergeGroups({ connection, tables: known, own, groups, unseen, wrote });
+    if (seen > storedSeen) await writeSeen(connection, seen);
+    const hasConflicts = isUnseen && (await newestConflict(connection)) !== before;
+    if (hasConflicts) await forgetOldConflicts(connection);
+    found = { conflicts: hasConflicts ? await readConflicts(connection, known, before) : [], seen };
+    return merged;
+  };
+
   const replayQuarantine = (): Promise<number> =>
     database.transact({ type: "remote", peerId: own }, async (connection, wrote) => {
       const groups = await takeFromQuarantine(connection, (change) => isApplicable(database.syncedTables, change));
-      if (groups.length === 0) return { result: 0, tables: [] };
-      const merged = await mergeGroups({ connection, tables: database.syncedTables, own, groups, wrote });
+      const merged = await merge(connection, groups, seen, wrote);
       return { result: merged.count, tables: merged.tables };
     });
   // What became applicable just before the process ended.
@@ -168,12 +217,10 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
         return { ...stretch, groups: [...stretch.groups, ...quarantine.groups], quarantineTo: quarantine.to };
       }),
 
-    apply: (delta) =>
-      database.transact({ type: "remote", peerId: delta.peer }, async (connection, wrote) => {
-        const merged =
-          delta.groups.length === 0
-            ? { count: 0, quarantined: 0, tables: [] }
-            : await mergeGroups({ connection, tables: database.syncedTables, own, groups: delta.groups, wrote });
+    apply: (delta) => {
+      const seenThen = seen;
+      return database.transact({ type: "remote", peerId: delta.peer }, async (connection, wrote) => {
+        const merged = await merge(connection, delta.groups, seenThen, wrote);
         for (const [site, version] of delta.claims) {
           // What was written here is known from the log itself.
           if (site !== own) await books.raiseEntry(connection, await books.siteNumber(connection, site), version);
@@ -186,7 +233,12 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
           frontier: await frontierNow(connection),
         };
         return { result, tables: merged.tables };
-      }),
+      });
+    },
+
+    noteSeen: (version) => {
+      seen = Math.max(seen, version);
+    },
 
     readSnapshot: () =>
       database.read(async (connection) => {

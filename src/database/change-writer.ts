@@ -9,6 +9,7 @@ import { rowSentinel, type Change, type ChangeGroup } from "../replication/chang
 import { keyColumnCount } from "../replication/validate.ts";
 import { noteOwnVersion, raiseEntry, siteNumber } from "./bookkeeping.ts";
 import { newestVersion } from "./change-reader.ts";
+import type { UnseenWrites } from "./conflicts.ts";
 import type { Connection, MaybePromise, Statement } from "./connection.ts";
 import type { SyncedTable } from "./database.ts";
 import { addToRuns, cutRuns, ownSite } from "./origin-runs.ts";
@@ -59,12 +60,14 @@ export interface Merge {
   readonly tables: ReadonlyMap<string, SyncedTable>;
   readonly own: SiteId;
   readonly groups: readonly ChangeGroup[];
+  /** Own writes that no peer has seen, while there are any. */
+  readonly unseen?: UnseenWrites | undefined;
   /** Called after the writes of each group. */
   readonly wrote: (who: SiteId) => MaybePromise<void>;
 }
 
 /** Merges `groups`, each under the next local version, inside the caller's transaction. */
-export const mergeGroups = async ({ connection, tables, own, groups, wrote }: Merge): Promise<Merged> => {
+export const mergeGroups = async ({ connection, tables, own, groups, unseen, wrote }: Merge): Promise<Merged> => {
   await noteOwnVersion(connection, await newestVersion(connection, tables.values()));
   const touched = new Set<string>();
   let quarantined = 0;
@@ -101,6 +104,7 @@ export const mergeGroups = async ({ connection, tables, own, groups, wrote }: Me
         await noteTable();
         runTable = change.table;
       }
+      const mine = unseen === undefined || group.site === own ? undefined : await unseen.before(change);
       const prepared = connection.prepare(merge);
       const statement = prepared instanceof Promise ? await prepared : prepared;
       try {
@@ -114,6 +118,7 @@ export const mergeGroups = async ({ connection, tables, own, groups, wrote }: Me
         const reset = statement.reset();
         if (reset instanceof Promise) await reset;
       }
+      if (mine !== undefined) await unseen?.after(change, mine, group.site);
     }
 
     await noteTable();

@@ -112,6 +112,8 @@ export const openFakeReplica = async (file: FakeFile, signal: AbortSignal): Prom
       case "enable-sync":
         file.written.push(`sync ${call.table}`);
         return undefined;
+      case "conflicts":
+      case "dismiss":
       case "watch":
       case "batch":
       case "begin":
