@@ -8,9 +8,12 @@ import type { AnswerTo, ReplicaCall } from "./replica-call.ts";
 import type { Replicator } from "./replicator.ts";
 import { createReplicaTransactions } from "./replica-transactions.ts";
 
+/** An import is the Replica's own: it ends what answers calls. */
+type AnswerableCall = Exclude<ReplicaCall, { readonly type: "import" }>;
+
 export interface CallAnswerer {
   /** Rejects as the methods of Database and Replicator do. */
-  answer<C extends ReplicaCall>(call: C): Promise<AnswerTo<C>>;
+  answer<C extends AnswerableCall>(call: C): Promise<AnswerTo<C>>;
   /** Rolls back what is open. Idempotent, never rejects. */
   close(): Promise<void>;
 }
@@ -24,7 +27,7 @@ export const createCallAnswerer = (options: {
   const { database, replicator } = options;
   const transactions = createReplicaTransactions(options);
 
-  const perform = async (call: ReplicaCall): Promise<unknown> => {
+  const perform = async (call: AnswerableCall): Promise<unknown> => {
     switch (call.type) {
       case "exec": {
         const { request, within, id } = call;
@@ -48,6 +51,8 @@ export const createCallAnswerer = (options: {
         return transactions.commit(call.transaction, call.id);
       case "rollback":
         return transactions.rollback(call.transaction);
+      case "export":
+        return database.export(call.withMetadata);
       case "enable-sync":
         return call.within === undefined
           ? database.enableSync(call.table)
@@ -67,7 +72,7 @@ export const createCallAnswerer = (options: {
   };
 
   return {
-    answer: async <C extends ReplicaCall>(call: C) => (await perform(call)) as AnswerTo<C>,
+    answer: async <C extends AnswerableCall>(call: C) => (await perform(call)) as AnswerTo<C>,
     close: () => transactions.close(),
   };
 };

@@ -177,7 +177,10 @@ export const createLeaderHost = ({
     if (membership !== own) return;
     enter(own).catch((error: unknown) => tell({ name: "error", args: [toLedgerError(error)] }));
   };
-  replica.on("identity", enterAnew);
+  replica.on("identity", () => {
+    hub.identityChanged();
+    enterAnew();
+  });
 
   const leave = (): void => {
     const left = membership;

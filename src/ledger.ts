@@ -390,6 +390,26 @@ export class Ledger {
     return this.#presence.onBroadcast(topic, listener);
   }
 
+  /**
+   * The whole database as one SQLite file of one moment, which any SQLite opens. Rows that were deleted are not in it.
+   * @param options.metadata - default true: with what `import()` needs. Without it the file has the app's tables only, as
+   *   plain ones that may also be written to elsewhere.
+   * @throws LedgerError LEDGER_NOT_INITIALIZED, LEDGER_CLOSED
+   */
+  async export(options: { readonly metadata?: boolean } = {}): Promise<Blob> {
+    return this.#database("export").call({ type: "export", withMetadata: options.metadata ?? true });
+  }
+
+  /**
+   * Puts the contents of a file that `export()` made in place of this database's, for all tabs, whole or not at all. The
+   * replica gets a new id and, when it is in a room, enters it again: then the peers' newer changes come back.
+   * @throws LedgerError LEDGER_IMPORT_REFUSED, LEDGER_QUOTA_EXCEEDED, LEDGER_NOT_INITIALIZED, LEDGER_CLOSED
+   */
+  async import(file: Blob | Uint8Array<ArrayBuffer> | ArrayBuffer): Promise<void> {
+    const host = this.#database("import");
+    await host.call({ type: "import", file: file instanceof Blob ? file : new Blob([file]) });
+  }
+
   /** Leaves the room and closes the database. Idempotent, never rejects. */
   close(): Promise<void> {
     return this.#close();

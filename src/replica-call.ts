@@ -36,6 +36,8 @@ export type ReplicaCall =
   /** Also of a transaction that is over or unknown, which does nothing. */
   | { readonly type: "rollback"; readonly transaction: TransactionId }
   | { readonly type: "enable-sync"; readonly table: string; /** A migration. */ readonly within?: TransactionId }
+  | { readonly type: "export"; readonly withMetadata: boolean }
+  | { readonly type: "import"; readonly file: Blob }
   | { readonly type: "wait"; readonly goal: WaitGoal; readonly timeoutMs: number }
   | { readonly type: "conflicts" }
   | { readonly type: "dismiss"; readonly ids: readonly number[] }
@@ -53,6 +55,8 @@ export interface ReplicaAnswers {
   readonly "rollback-to": undefined;
   readonly commit: undefined;
   readonly rollback: undefined;
+  readonly export: Blob;
+  readonly import: undefined;
   readonly "enable-sync": undefined;
   readonly wait: Receipt;
   readonly conflicts: readonly Conflict[];
@@ -81,6 +85,9 @@ export const needsId = (call: ReplicaCall): call is WritingCall => {
     case "release":
     case "rollback-to":
     case "rollback":
+    case "export":
+    // Whatever was written between the two goes, as what was written before the first did.
+    case "import":
     case "enable-sync":
     case "wait":
     case "conflicts":

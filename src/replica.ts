@@ -120,6 +120,32 @@ export const openReplica = async (options: ReplicaOptions, platform: ReplicaPlat
     return renewing;
   };
 
+  const replaceBy = async (image: Blob): Promise<void> => {
+    await answerer.close();
+    await current.replicator.close();
+    try {
+      await database.replace(image);
+    } finally {
+      current = await replicate();
+      emitter.emit("identity", { siteId: database.siteId, epoch: current.epoch, storage: database.storage });
+    }
+  };
+
+  const importFile = async (file: Blob): Promise<void> => {
+    const { openImport } = await import("./database/import-image.ts");
+    const { wasmUrl } = options;
+    const platformOptions = { random, nowMs: clock.nowMs(), ...(wasmUrl === undefined ? {} : { wasmUrl }) };
+    const image = await openImport(file, platformOptions);
+    while (renewing !== undefined) await renewing;
+    const replaced = replaceBy(image);
+    renewing = replaced
+      .catch(() => {}) // The caller of import() is told.
+      .finally(() => {
+        renewing = undefined;
+      });
+    await replaced;
+  };
+
   /** A wait goes on under the new id. */
   const wait: Replicator["wait"] = (goal, timeoutMs) => {
     const { replicator } = current;
@@ -151,7 +177,11 @@ export const openReplica = async (options: ReplicaOptions, platform: ReplicaPlat
     get progress() {
       return current.replicator.progress();
     },
-    call: (call) => answerer.answer(call),
+    call: async <C extends ReplicaCall>(call: C): Promise<AnswerTo<C>> => {
+      await renewing;
+      const answer = call.type === "import" ? await importFile(call.file) : await answerer.answer(call);
+      return answer as AnswerTo<C>;
+    },
     attach: (link) => current.replicator.attach(link),
     renewIdentity,
     on: emitter.on,

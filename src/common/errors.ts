@@ -51,6 +51,7 @@ export const errorCodes = {
   LEDGER_PEER_FAULT: "a peer broke the protocol; its link was closed and nothing of the frame was stored",
   LEDGER_PEER_INCOMPATIBLE: "a peer speaks another version of the protocol",
   LEDGER_IDENTITY_CLASH: "two live replicas had the same id, as after copying a database; one of them takes a new id",
+  LEDGER_IMPORT_REFUSED: "import() was given a file that export() did not make, or a damaged one; nothing has changed",
   LEDGER_MESSAGE_INVALID: "a presence state or a broadcast is too large, or not what JSON can carry",
   LEDGER_RATE_LIMITED: "a tab broadcasts more messages than the room takes; collect them",
   LEDGER_STORAGE_VOLATILE: "the database lives in memory only and is gone with the page",

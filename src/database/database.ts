@@ -97,6 +97,7 @@ export interface SyncedTable {
 }
 
 export interface Database {
+  /** Changes with {@link replace} only. */
   readonly siteId: SiteId;
   readonly storage: StorageKind;
 
@@ -160,6 +161,16 @@ export interface Database {
 
   /** Runs `work` alone on the connection, for reading only, outside a transaction of its own. */
   read<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
+
+  /** The whole database as a plain SQLite file of one moment. */
+  export(withMetadata: boolean): Promise<Blob>;
+
+  /**
+   * Puts another database in place of this one, whole or, when it fails or the process ends meanwhile, not at all. It has
+   * an id of its own: what was said of this one holds for it no more. `siteId` is the new one afterwards.
+   * @param image - made by openImport()
+   */
+  replace(image: Blob): Promise<void>;
 
   /** `crsql_db_version()` after the last finished work. */
   readonly version: number;

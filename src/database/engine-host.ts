@@ -9,6 +9,11 @@ export interface EngineHost {
   openConnection(): Promise<SqliteConnection>;
   /** Called after a commit, while the engine is at rest. */
   maintain?(): Promise<void>;
+  /**
+   * Puts `image` in place of the database's file, whole or, when it fails or the process ends meanwhile, not at all; no
+   * connection is open then.
+   */
+  replace(image: Blob): Promise<void>;
   /** Gives up files and locks; the connection is closed by then. Never called twice. */
   release(): Promise<void>;
 }

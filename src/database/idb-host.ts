@@ -91,6 +91,43 @@ const openVfs = (name: string): IDBBatchAtomicVFS => {
   return vfs;
 };
 
+/**
+ * Puts `bytes` in place of the file, in one transaction of IndexedDB and in the form in which the VFS stores pages.
+ * @see https://github.com/rhashimoto/wa-sqlite/blob/master/src/examples/IDBBatchAtomicVFS.js FileBlock
+ */
+const replaceBlocks = (name: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const fail = (cause: unknown): void =>
+      reject(new LedgerError("LEDGER_QUOTA_EXCEEDED", "IndexedDB refused to store the file", { cause }));
+    const request = indexedDB.open(idbNameOf(name));
+    request.onerror = () => fail(request.error);
+    request.onsuccess = () => {
+      const transaction = request.result.transaction("blocks", "readwrite", { durability: "strict" });
+      const finish = (run: () => void) => (): void => {
+        request.result.close();
+        run();
+      };
+      transaction.oncomplete = finish(resolve);
+      transaction.onabort = finish(() => fail(transaction.error));
+      const blocks = transaction.objectStore("blocks");
+      const path = `/${databaseFile}`;
+      blocks.delete(IDBKeyRange.bound([path], [path, []]));
+      // 1 stands for 65,536.
+      const stored = new DataView(bytes.buffer).getUint16(16);
+      const pageBytes = stored === 1 ? 65_536 : stored;
+      for (let at = 0; at < bytes.length; at += pageBytes) {
+        const data = bytes.slice(at, at + pageBytes);
+        blocks.put({
+          path,
+          offset: at === 0 ? 0 : -at,
+          version: 0,
+          data,
+          ...(at === 0 ? { fileSize: bytes.length } : {}),
+        });
+      }
+    };
+  });
+
 /** @throws LedgerError LEDGER_STORAGE_UNAVAILABLE, LEDGER_STORAGE_BUSY */
 export const openIdbHost = async (name: string, wasmUrl?: string): Promise<EngineHost> => {
   await assertIdbWorks(name);
@@ -119,6 +156,10 @@ export const openIdbHost = async (name: string, wasmUrl?: string): Promise<Engin
       if (commitsSincePurge < commitsPerPurge) return;
       commitsSincePurge = 0;
       await vfs?.purge(`/${databaseFile}`);
+    },
+    replace: async (image) => {
+      await closeVfs();
+      await replaceBlocks(name, new Uint8Array(await image.arrayBuffer()));
     },
     release: async () => {
       await closeVfs();

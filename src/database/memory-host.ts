@@ -2,12 +2,14 @@
 
 import type { EngineHost } from "./engine-host.ts";
 import type { Engine } from "./engine-module.ts";
+import { finishInstall, installImage } from "./install-image.ts";
 import { createMemoryDirectory } from "./memory-directory.ts";
 import { openSqlite, type SqliteConnection } from "./sqlite-connection.ts";
 import { createSyncVfs, type VfsDirectory } from "./vfs.ts";
 import { loadEngine } from "./wasm-location.ts";
 
 const vfsName = "ledger-memory";
+const fileName = "ledger.db";
 
 /** @param directory - given by tests that open the same files twice */
 export const openMemoryHost = async (
@@ -15,7 +17,12 @@ export const openMemoryHost = async (
   directory: VfsDirectory = createMemoryDirectory(),
 ): Promise<EngineHost> => ({
   storage: "memory",
-  openConnection: async () => openMemoryConnection(await loadEngine("sync", wasmUrl), directory),
+  openConnection: async () => {
+    const engine = await loadEngine("sync", wasmUrl);
+    finishInstall(directory, fileName);
+    return openMemoryConnection(engine, directory);
+  },
+  replace: (image) => installImage(directory, fileName, image),
   release: async () => {},
 });
 
@@ -24,5 +31,5 @@ export const openMemoryConnection = (
   directory: VfsDirectory = createMemoryDirectory(),
 ): Promise<SqliteConnection> => {
   engine.module.registerVFS(createSyncVfs({ name: vfsName, directory }), false);
-  return openSqlite({ engine, fileName: "ledger.db", vfs: vfsName });
+  return openSqlite({ engine, fileName, vfs: vfsName });
 };

@@ -1,6 +1,7 @@
 /** A database in plain SQLite files of a directory, for Node. Loaded by dynamic import only. */
 
 import type { EngineHost } from "./engine-host.ts";
+import { finishInstall, installImage } from "./install-image.ts";
 import { takeLockFile } from "./node-lock-file.ts";
 import { nodeModule } from "./node-platform.ts";
 import { openSqlite } from "./sqlite-connection.ts";
@@ -77,14 +78,16 @@ export const openNodeFileHost = async (name: string, directory: string, wasmUrl?
   nodeModule("node:fs").mkdirSync(directory, { recursive: true });
   const fileName = fileNameOf(name);
   const giveUpLock = lock(name, directory);
+  const files = createNodeDirectory(directory);
   return {
     storage: "file",
     openConnection: async () => {
       const engine = await loadEngine("sync", wasmUrl);
-      const vfs = createSyncVfs({ name: vfsName, directory: createNodeDirectory(directory) });
-      engine.module.registerVFS(vfs, false);
+      engine.module.registerVFS(createSyncVfs({ name: vfsName, directory: files }), false);
+      finishInstall(files, fileName);
       return openSqlite({ engine, fileName, vfs: vfsName });
     },
+    replace: (image) => installImage(files, fileName, image),
     release: async () => giveUpLock(),
   };
 };

@@ -9,6 +9,7 @@ import type { Clock } from "../common/clock.ts";
 import { createSystemClock } from "../common/system-clock.ts";
 import type { EngineHost } from "./engine-host.ts";
 import type { Engine } from "./engine-module.ts";
+import { finishInstall, installImage, stagedName } from "./install-image.ts";
 import { createMemoryDirectory } from "./memory-directory.ts";
 import { openSqlite } from "./sqlite-connection.ts";
 import { opfsDirectoryOf, opfsRootDirectory } from "./storage-names.ts";
@@ -18,6 +19,7 @@ import { loadEngine } from "./wasm-location.ts";
 const vfsName = "ledger-opfs";
 const databaseFile = "ledger.db";
 const journalFile = `${databaseFile}-journal`;
+const importFile = stagedName(databaseFile);
 
 /** A worker that is being torn down keeps its handles for a while: a few milliseconds, or seconds on a busy machine. */
 const retryDelaysMs = [25, 50, 100, 200, 400, 800, 1600];
@@ -95,10 +97,20 @@ const createHandleDirectory = (handles: ReadonlyMap<string, SyncAccessHandle>): 
   };
 };
 
-const openHandles = async (name: string): Promise<Map<string, SyncAccessHandle>> => {
+const openDirectory = async (name: string): Promise<FileSystemDirectoryHandle> => {
   const root = await navigator.storage.getDirectory();
   const parent = await root.getDirectoryHandle(opfsRootDirectory, { create: true });
-  const directory = await parent.getDirectoryHandle(opfsDirectoryOf(name), { create: true });
+  return parent.getDirectoryHandle(opfsDirectoryOf(name), { create: true });
+};
+
+const isThere = async (directory: FileSystemDirectoryHandle, fileName: string): Promise<boolean> =>
+  directory.getFileHandle(fileName).then(
+    () => true,
+    () => false, // Nothing else is wrong with it: the other files of the directory can be had.
+  );
+
+const openHandles = async (name: string): Promise<Map<string, SyncAccessHandle>> => {
+  const directory = await openDirectory(name);
   const handles = new Map<string, SyncAccessHandle>();
   try {
     for (const fileName of [databaseFile, journalFile]) {
@@ -112,9 +124,28 @@ const openHandles = async (name: string): Promise<Map<string, SyncAccessHandle>>
   return handles;
 };
 
+/** Runs `work` with the file in which an import waits; what waits there is finished or thrown away then. */
+const withImportFile = async (
+  name: string,
+  handles: Map<string, SyncAccessHandle>,
+  work: (directory: VfsDirectory) => Promise<void>,
+): Promise<void> => {
+  const directory = await openDirectory(name);
+  const handle = await openHandle(await directory.getFileHandle(importFile, { create: true }));
+  const files = createHandleDirectory(new Map(handles).set(importFile, handle));
+  try {
+    await work(files);
+    finishInstall(files, databaseFile);
+  } finally {
+    const isDone = handle.getSize() === 0;
+    handle.close();
+    if (isDone) await directory.removeEntry(importFile);
+  }
+};
+
 const openHandlesPatiently = async (name: string, clock: Clock): Promise<Map<string, SyncAccessHandle>> => {
   // Asked first: trying creates the file.
-  const isThere = await isInOpfs(name);
+  const wasThere = await isInOpfs(name);
   for (let attempt = 0; ; attempt += 1) {
     try {
       return await openHandles(name);
@@ -133,7 +164,7 @@ const openHandlesPatiently = async (name: string, clock: Clock): Promise<Map<str
         );
       }
       // With files there, falling down the ladder would show an empty database in their place.
-      if (isThere) {
+      if (wasThere) {
         throw new LedgerError(
           "LEDGER_STORAGE_BUSY",
           `database ${JSON.stringify(name)} is in OPFS and cannot be opened now`,
@@ -164,6 +195,8 @@ export const openOpfsHost = async (
   return {
     storage: "opfs",
     openConnection: async () => {
+      // Left by an import that was cut off.
+      if (await isThere(await openDirectory(name), importFile)) await withImportFile(name, handles, async () => {});
       // When making one ready went wrong, loading one now says why.
       const engine = (await spare?.catch(() => undefined)) ?? (await loadEngine("sync", wasmUrl));
       spare = undefined;
@@ -171,6 +204,7 @@ export const openOpfsHost = async (
       engine.module.registerVFS(vfs, false);
       return openSqlite({ engine, fileName: databaseFile, vfs: vfsName });
     },
+    replace: (image) => withImportFile(name, handles, (directory) => installImage(directory, databaseFile, image)),
     release: async () => {
       for (const handle of handles.values()) handle.close();
     },

@@ -11,10 +11,12 @@ import { createImages } from "./images.ts";
 import { engineCrash, isIoError, sqliteError } from "./sqlite-errors.ts";
 import { OpenFlag, ResultCode } from "./sqlite-codes.ts";
 import { openingPragmas } from "./opening-pragmas.ts";
+import { createScratchDirectory, type ScratchDirectory } from "./scratch-directory.ts";
 import { storageClassOf } from "./storage-class.ts";
 import { createStatement, type SqliteStatement, type StatementOwner } from "./sqlite-statement.ts";
 import { createStatementCache } from "./statement-cache.ts";
 import type { SqlValue } from "./value.ts";
+import { createSyncVfs } from "./vfs.ts";
 
 /** Asked at prepare time, with SQLite's action code and names. @returns whether the action may be compiled */
 export type Guard = (action: number, first: string | null, second: string | null, trigger: string | null) => boolean;
@@ -36,6 +38,9 @@ export interface SqliteConnection extends Connection {
   /** Resets what the work before left pending, so that it holds no lock. */
   resetPending(): Promise<void>;
   readonly isInTransaction: boolean;
+  /** Files in memory that this connection can attach by {@link scratchUri}. The same ones at every call. */
+  scratch(): ScratchDirectory;
+  scratchUri(path: string): string;
   /** The crash that ended this connection, if one did. */
   readonly crash: LedgerError | undefined;
   close(): Promise<void>;
@@ -51,6 +56,7 @@ export interface OpenSqliteOptions {
 }
 
 const cachedStatements = 128;
+const scratchVfs = "ledger-scratch";
 /** Statement and tail pointers of sqlite3_prepare, four bytes each. */
 const outBytes = 8;
 
@@ -68,6 +74,7 @@ export const openSqlite = async ({
   let crash: LedgerError | undefined;
   let isClosed = false;
   let guard: Guard | undefined;
+  let scratch: ScratchDirectory | undefined;
 
   const owner: StatementOwner = {
     engine,
@@ -237,6 +244,13 @@ export const openSqlite = async ({
     get isInTransaction() {
       return module._sqlite3_get_autocommit(database) === 0;
     },
+    scratch: () => {
+      if (scratch !== undefined) return scratch;
+      scratch = createScratchDirectory();
+      module.registerVFS(createSyncVfs({ name: scratchVfs, directory: scratch }), false);
+      return scratch;
+    },
+    scratchUri: (path) => `file:${path}?vfs=${scratchVfs}`,
     get crash() {
       return crash;
     },

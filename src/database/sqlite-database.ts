@@ -20,6 +20,7 @@ import type {
   SyncedTable,
 } from "./database.ts";
 import type { EngineHost } from "./engine-host.ts";
+import { exportImage } from "./export-image.ts";
 import { createExecutor, type Executor } from "./executor.ts";
 import { enableSyncOf } from "./enable-sync.ts";
 import { createOpenTransaction } from "./open-transaction.ts";
@@ -31,7 +32,7 @@ import type { RowChange } from "./row-change.ts";
 import { createRollback, type Rollback } from "./rollback.ts";
 import { createRowWatch } from "./row-watch.ts";
 import type { SqliteConnection } from "./sqlite-connection.ts";
-import { areTablesEqual, readSyncedTables } from "./synced-tables.ts";
+import { areTablesEqual, isInternalName, readSyncedTables } from "./synced-tables.ts";
 
 interface Session {
   readonly connection: SqliteConnection;
@@ -72,6 +73,8 @@ export const createSqliteDatabase = async (
   let openTransaction: OpenTransaction | undefined;
   /** The connection is whole, but keeps what has changed. */
   let isStale = false;
+  /** Between two connections; stays so when the second could not be opened. */
+  let isShut = false;
   let closing: Promise<void> | undefined;
 
   const openSession = async (): Promise<void> => {
@@ -86,6 +89,7 @@ export const createSqliteDatabase = async (
     const [row] = await connection.all("select crsql_site_id(), crsql_db_version()");
     siteId = bytesToSiteId(row?.[0] as Uint8Array);
     version = Number(row?.[1]);
+    isShut = false;
   };
   const refreshVersion = async (): Promise<void> => {
     const [row] = await session.connection.all("select crsql_db_version()");
@@ -106,9 +110,11 @@ export const createSqliteDatabase = async (
     events.emit("reset");
   };
 
+  /** Neither crashed nor closed. */
+  const isUsable = (given: Session): boolean => given === session && !isShut && given.connection.crash === undefined;
+
   /** Leaves the connection as every piece of work finds it: nothing pending, no transaction open. */
   const tidy = async ({ connection, rollback }: Session): Promise<void> => {
-    if (connection.crash !== undefined) return;
     await connection.resetPending();
     if (connection.isInTransaction) await rollback.all();
     await rollback.mend();
@@ -116,7 +122,7 @@ export const createSqliteDatabase = async (
   const alone = <T>(work: (current: Session) => Promise<T>): Promise<T> => {
     if (closing !== undefined) return Promise.reject(closedError());
     return queue.run(async () => {
-      if (session.connection.crash !== undefined || isStale) {
+      if (session.connection.crash !== undefined || isStale || isShut) {
         logger.warn("opening the engine again");
         if (isStale) {
           isStale = false;
@@ -133,8 +139,8 @@ export const createSqliteDatabase = async (
         return await work(current);
       } finally {
         rowWatch.discard();
-        await tidy(current);
-        if (current.connection.crash === undefined) await rowWatch.install(current.connection, syncedTables);
+        if (isUsable(current)) await tidy(current);
+        if (isUsable(current)) await rowWatch.install(current.connection, syncedTables);
       }
     });
   };
@@ -275,6 +281,24 @@ export const createSqliteDatabase = async (
       await report(backfilled, { type: "local" });
     });
 
+  const replace = (image: Blob): Promise<void> =>
+    alone(async (current) => {
+      isShut = true;
+      await current.executor.forgetStatements();
+      await current.connection.close();
+      try {
+        await host.replace(image);
+      } finally {
+        await openSession();
+        schemaVersion = -1;
+        await refreshSchema();
+        tellRows();
+      }
+      const tables = await session.connection.all("SELECT name FROM sqlite_master WHERE type = 'table'");
+      const names = (tables as [string][]).map(([name]) => name).filter((name) => !isInternalName(name));
+      events.emit("commit", { tables: names.sort(), origin: { type: "local" }, version });
+    });
+
   const watch = (owner: string, tables: readonly string[]): Promise<void> =>
     alone(async ({ connection }) => {
       const unknown = tables.find((table) => !syncedTables.has(table));
@@ -325,6 +349,8 @@ export const createSqliteDatabase = async (
     },
     transact,
     transactAndReopen,
+    export: (withMetadata) => alone(({ connection }) => exportImage(connection, withMetadata)),
+    replace,
     watch,
     read: (work) => alone(({ connection }) => work(connection)),
     get version() {

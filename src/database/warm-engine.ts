@@ -19,6 +19,7 @@ export const warmUpEngine = async (wasmUrl?: string): Promise<Engine> => {
   const database = await createSqliteDatabase({
     storage: "memory",
     openConnection: () => openMemoryConnection(engine),
+    replace: async () => {},
     release: async () => {},
   });
   await openChangeLog({ database, epoch: "0".repeat(32) as Epoch, nowMs: 0 });

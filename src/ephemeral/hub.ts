@@ -24,6 +24,8 @@ export interface EphemeralHub {
   /** Talks over `link` until it closes. */
   attach(link: PeerLink): void;
   serve(request: EphemeralRequest): void;
+  /** `siteId` answers another one now. */
+  identityChanged(): void;
   close(): void;
 }
 
@@ -199,6 +201,11 @@ export const createEphemeralHub = ({ siteId, clock, logger, tell, onFault }: Eph
       tellChange();
       // Everyone is told, so that the list has its place among the changes.
       if (request.isNew) tell({ type: "presence", whole: true, present: book.all(), gone: [] });
+      pump();
+    },
+    identityChanged: () => {
+      book.moveOwn(siteId(), clock.nowMs());
+      tellChange();
       pump();
     },
     close: () => {

@@ -49,6 +49,8 @@ export interface PresenceBook {
   takeChange(): PresenceChange | undefined;
   /** An own tab says what it is; undefined: not present any more. */
   set(id: PresenceId, siteId: SiteId, state: string | undefined, nowMs: number): void;
+  /** Own tabs are of `siteId` from now on. */
+  moveOwn(siteId: SiteId, nowMs: number): void;
   /** Own tabs say that they are still there. */
   beat(nowMs: number): void;
   linked(link: LinkId, siteId: SiteId): void;
@@ -205,6 +207,24 @@ export const createPresenceBook = (): PresenceBook => {
       : { type: "state", id, beat, since, siteId, state };
   };
 
+  const set: PresenceBook["set"] = (id, siteId, state, nowMs) => {
+    const tab = tabs.get(id);
+    if (state === undefined) {
+      if (tab === undefined) return;
+      forget(id, Math.max(tab.beat + 1, nowMs));
+      return spread(id);
+    }
+    if (tab?.isOwn === true && tab.siteId === siteId && tab.state === state) return;
+    if (tab?.siteId !== siteId) for (const { told } of links.values()) told.delete(id);
+    const beat = Math.max(tab?.beat ?? 0, goneBeats.get(id) ?? 0);
+    const own: Tab = { isOwn: true, siteId, beat, since: 0, state, heardAtMs: nowMs, goneAtMs: undefined };
+    tabs.set(id, own);
+    goneBeats.delete(id);
+    changed.add(id);
+    say(id, own, nowMs);
+    own.since = own.beat;
+  };
+
   return {
     all: () => [...tabs].map(([id, { siteId, state }]) => ({ id, siteId, state })),
     takeChange: () => {
@@ -219,22 +239,9 @@ export const createPresenceBook = (): PresenceBook => {
       changed.clear();
       return { present, gone };
     },
-    set: (id, siteId, state, nowMs) => {
-      const tab = tabs.get(id);
-      if (state === undefined) {
-        if (tab === undefined) return;
-        forget(id, Math.max(tab.beat + 1, nowMs));
-        return spread(id);
-      }
-      if (tab?.isOwn === true && tab.siteId === siteId && tab.state === state) return;
-      if (tab?.siteId !== siteId) for (const { told } of links.values()) told.delete(id);
-      const beat = Math.max(tab?.beat ?? 0, goneBeats.get(id) ?? 0);
-      const own: Tab = { isOwn: true, siteId, beat, since: 0, state, heardAtMs: nowMs, goneAtMs: undefined };
-      tabs.set(id, own);
-      goneBeats.delete(id);
-      changed.add(id);
-      say(id, own, nowMs);
-      own.since = own.beat;
+    set,
+    moveOwn: (siteId, nowMs) => {
+      for (const [id, tab] of [...tabs]) if (tab.isOwn) set(id, siteId, tab.state, nowMs);
     },
     beat: (nowMs) => {
       for (const [id, tab] of tabs) if (tab.isOwn) say(id, tab, nowMs);

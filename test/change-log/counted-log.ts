@@ -48,7 +48,12 @@ export const openCountedLog = async (schema: string, table: string): Promise<Cou
     return connection;
   };
 
-  const database = await createSqliteDatabase({ storage: "memory", openConnection, release: async () => {} });
+  const database = await createSqliteDatabase({
+    storage: "memory",
+    openConnection,
+    replace: async () => {},
+    release: async () => {},
+  });
   await database.exec({ sql: schema });
   await database.enableSync(table);
   const log = await openChangeLog({ database, epoch: "0".repeat(32) as Epoch, nowMs: 1 });

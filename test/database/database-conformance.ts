@@ -1,6 +1,7 @@
 /** The conformance suite of the Database port: the cases, and a runner for any storage. */
 
 import type { Database } from "../../src/database/database.ts";
+import { backupCases } from "./backup-cases.ts";
 import { commitCases } from "./commit-cases.ts";
 import type { DatabaseCase, DatabaseFixture } from "./database-case.ts";
 import { execCases } from "./exec-cases.ts";
@@ -24,6 +25,7 @@ export const databaseCases: readonly DatabaseCase[] = [
   ...watchCases,
   ...migrationCases,
   ...storageCases,
+  ...backupCases,
 ];
 
 /** How a storage takes part: opens the database of the given name, the same one for the same name where it is persistent. */

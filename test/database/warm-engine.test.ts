@@ -11,6 +11,7 @@ test("is as good as a new engine: a database on it is empty, syncs and closes", 
   const database = await createSqliteDatabase({
     storage: "memory",
     openConnection: () => openSqlite({ engine, fileName: "ledger.db", vfs: "files" }),
+    replace: async () => {},
     release: async () => {},
   });
 

@@ -114,6 +114,8 @@ export const openFakeReplica = async (file: FakeFile, signal: AbortSignal): Prom
         return undefined;
       case "conflicts":
       case "dismiss":
+      case "export":
+      case "import":
       case "watch":
       case "batch":
       case "begin":
