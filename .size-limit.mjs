@@ -22,7 +22,7 @@ export default [
     name: "ledger, the page's part with WebRTC",
     path: [...new Set(["index.js", ...webRtc].flatMap(withImports))],
     gzip: true,
-    limit: "75 kB",
+    limit: "80 kB",
   },
   { name: "ledger/worker.js", path: withImports("worker.js"), gzip: true, limit: "60 kB" },
   { name: "ledger/react", path: withImports("react.js"), gzip: true, limit: "4 kB" },

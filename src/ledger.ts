@@ -499,7 +499,11 @@ export class Ledger {
         await host.close();
         throw closedError("init");
       }
-      host.onSnapshot(() => this.#tellStatus());
+      host.onSnapshot((snapshot) => {
+        // Not what status() answers: asking may find something newer, which would be told before and then once more.
+        if (this.#state.name === "open") this.#emitter.emit("status", { state: "open", ...snapshot });
+        else this.#tellStatus();
+      });
       host.onReopened(() => this.#rowWatches.renew());
       host.onReopened(() => this.#presence.start(host.ephemeral));
       // The leader before may have committed what it could not tell any more.
