@@ -25,6 +25,8 @@ export default [
     limit: "80 kB",
   },
   { name: "ledger/worker.js", path: withImports("worker.js"), gzip: true, limit: "60 kB" },
+  { name: "ledger/kysely", path: withImports("kysely.js"), gzip: true, limit: "4 kB" },
+  { name: "ledger/drizzle", path: withImports("drizzle.js"), gzip: true, limit: "4 kB" },
   { name: "ledger/react", path: withImports("react.js"), gzip: true, limit: "4 kB" },
   { name: "crsqlite-sync.wasm", path: "dist/crsqlite-sync.wasm", gzip: true, limit: "450 kB" },
 ];

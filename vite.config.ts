@@ -13,6 +13,8 @@ export const shared = {
     alias: [
       { find: /^ledger$/, replacement: fromHere("src/index.ts") },
       { find: /^ledger\/testing$/, replacement: fromHere("src/testing.ts") },
+      { find: /^ledger\/kysely$/, replacement: fromHere("src/kysely.ts") },
+      { find: /^ledger\/drizzle$/, replacement: fromHere("src/drizzle.ts") },
       { find: /^ledger\/react$/, replacement: fromHere("src/react.ts") },
     ],
   },

@@ -15,7 +15,11 @@ import { trimEngine } from "./trim-engine.mjs";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
 /** Entries for frameworks, and the packages of the app's that each imports. */
-const bindings = /** @type {Readonly<Record<string, readonly string[]>>} */ ({ react: ["react"] });
+const bindings = /** @type {Readonly<Record<string, readonly string[]>>} */ ({
+  react: ["react"],
+  kysely: ["kysely"],
+  drizzle: ["drizzle-orm", "drizzle-orm/sqlite-proxy"],
+});
 const wasmFiles = ["crsqlite-sync.wasm", "crsqlite.wasm"];
 
 /** The page starts the worker by this; in dist every file lies beside worker.js. */

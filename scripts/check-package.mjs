@@ -38,9 +38,11 @@ export const run = async (): Promise<readonly SqlValue[]> => {
 const inNode = `
 const { Ledger, LedgerError, uuidv7 } = await import("ledger");
 await import("ledger/testing");
-const react = await import("ledger/react").catch((error) => error);
-// Only apps with React can load it, and nothing else of the package asks for it.
-if (react.code !== "ERR_MODULE_NOT_FOUND" || !/'react'/.test(react.message)) process.exit(1);
+// Only apps with the framework can load its binding, and nothing else of the package asks for it.
+for (const [binding, framework] of [["react", "react"], ["kysely", "kysely"], ["drizzle", "drizzle-orm"]]) {
+  const error = await import("ledger/" + binding).catch((thrown) => thrown);
+  if (error.code !== "ERR_MODULE_NOT_FOUND" || !error.message.includes("'" + framework + "'")) process.exit(1);
+}
 if (typeof Ledger !== "function" || typeof LedgerError !== "function" || uuidv7().length !== 36) process.exit(1);
 `;
 

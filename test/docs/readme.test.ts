@@ -127,6 +127,8 @@ declare global { var db: LedgerType; }
             ledger: ["../../src/index.ts"],
             "ledger/testing": ["../../src/testing.ts"],
             "ledger/react": ["../../src/react.ts"],
+            "ledger/kysely": ["../../src/kysely.ts"],
+            "ledger/drizzle": ["../../src/drizzle.ts"],
           },
         },
         include: ["."],

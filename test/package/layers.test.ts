@@ -34,6 +34,10 @@ const forbidden = [
   ["src/react/planted.ts", "../ledger.ts"],
   ["src/react/planted.ts", "../live/live-query.ts"],
   ["src/react/planted.ts", "react-dom"],
+  ["src/kysely/planted.ts", "../ledger.ts"],
+  ["src/kysely/planted.ts", "drizzle-orm"],
+  ["src/drizzle/planted.ts", "../ledger.ts"],
+  ["src/drizzle/planted.ts", "kysely"],
 ] as const;
 
 const allowed = [
@@ -48,6 +52,9 @@ const allowed = [
   ["src/planted.ts", "./database/database.ts"],
   ["src/react/planted.ts", "react"],
   ["src/react/planted.ts", "../index.ts"],
+  ["src/kysely/planted.ts", "kysely"],
+  ["src/kysely/planted.ts", "../index.ts"],
+  ["src/drizzle/planted.ts", "drizzle-orm/sqlite-proxy"],
 ] as const;
 
 const others = {
