@@ -33,7 +33,9 @@ export const isInIdb = (name: string): Promise<boolean> =>
     };
   });
 
-/** The VFS swallows IndexedDB's own error; an aborted transaction nearly always means that space has run out. */
+/**
+ * After one failure the VFS reports every later commit as failed too, also when there is space again, so its connection ends.
+ * It swallows IndexedDB's own error; an aborted transaction nearly always means that space has run out. */
 const describeIoError = (cause: LedgerError): LedgerError =>
   new LedgerError("LEDGER_QUOTA_EXCEEDED", "IndexedDB refused to store the change, most likely for want of space", {
     cause,
@@ -138,9 +140,11 @@ export const openIdbHost = async (name: string, wasmUrl?: string): Promise<Engin
   /** Without the engine: what is still open in the VFS was left by a crash, and its engine cannot be called any more. */
   const closeVfs = async (): Promise<void> => {
     if (vfs === undefined) return;
-    vfs.handleAsync = (work) => work();
-    await vfs.close();
+    const abandoned = vfs;
     vfs = undefined;
+    abandoned.handleAsync = (work) => work();
+    // One that could not store something says so again. Its connection to IndexedDB ends with the worker then.
+    await abandoned.close().catch(() => {});
   };
   return {
     storage: "idb",
@@ -149,7 +153,7 @@ export const openIdbHost = async (name: string, wasmUrl?: string): Promise<Engin
       const engine = await loadEngine("async", wasmUrl);
       vfs = openVfs(name);
       engine.module.registerVFS(vfs, false);
-      return openSqlite({ engine, fileName: databaseFile, vfs: vfs.name, describeIoError });
+      return openSqlite({ engine, fileName: databaseFile, vfs: vfs.name, describeIoError, endsOnIoError: true });
     },
     maintain: async () => {
       commitsSincePurge += 1;

@@ -53,6 +53,8 @@ export interface OpenSqliteOptions {
   readonly vfs?: string;
   /** Says what a failure of storage means there, in place of SQLite's "disk I/O error". */
   readonly describeIoError?: (cause: LedgerError) => LedgerError;
+  /** Whether a failure of storage is the connection's end, so that the next work gets a new one. Default false. */
+  readonly endsOnIoError?: boolean;
 }
 
 const cachedStatements = 128;
@@ -66,6 +68,7 @@ export const openSqlite = async ({
   fileName,
   vfs,
   describeIoError = (cause) => cause,
+  endsOnIoError = false,
 }: OpenSqliteOptions): Promise<SqliteConnection> => {
   const { module } = engine;
   const cache = createStatementCache<SqliteStatement>(cachedStatements);
@@ -84,7 +87,10 @@ export const openSqlite = async ({
     },
     failure: (resultCode) => {
       const error = sqliteError(resultCode, module.UTF8ToString(module._sqlite3_errmsg(database)));
-      return isIoError(resultCode) ? describeIoError(error) : error;
+      if (!isIoError(resultCode)) return error;
+      const described = describeIoError(error);
+      if (endsOnIoError) crash ??= described;
+      return described;
     },
     crash: (cause) => {
       crash ??= cause instanceof LedgerError ? cause : engineCrash(cause);

@@ -4,7 +4,9 @@ import { describe, expect, it } from "vitest";
 import { createMemoryDirectory } from "../../src/database/memory-directory.ts";
 import { openMemoryHost } from "../../src/database/memory-host.ts";
 import { createSqliteDatabase } from "../../src/database/sqlite-database.ts";
-import type { VfsDirectory, VfsFile } from "../../src/database/vfs.ts";
+import { openSqlite } from "../../src/database/sqlite-connection.ts";
+import { createSyncVfs, type VfsDirectory, type VfsFile } from "../../src/database/vfs.ts";
+import { loadEngine } from "../../src/database/wasm-location.ts";
 import { notesTable, rowsOf } from "./database-case.ts";
 
 interface FaultyDirectory extends VfsDirectory {
@@ -62,6 +64,32 @@ describe("a database whose storage fails", () => {
     expect(await rowsOf(database, "select count(*) from notes")).toEqual([[2]]);
     expect(await rowsOf(database, "select count(*) from crsql_changes")).toEqual([[4]]);
     expect(await rowsOf(database, "pragma integrity_check")).toEqual([["ok"]]);
+    await database.close();
+  });
+
+  it("goes on with a new connection where a failure is the end of one", async () => {
+    const directory = createFaultyDirectory();
+    let opened = 0;
+    const database = await createSqliteDatabase({
+      storage: "memory",
+      openConnection: async () => {
+        opened += 1;
+        const engine = await loadEngine("sync");
+        engine.module.registerVFS(createSyncVfs({ name: "files", directory }), false);
+        return openSqlite({ engine, fileName: "ledger.db", vfs: "files", endsOnIoError: true });
+      },
+      release: async () => {},
+    });
+    await database.exec({ sql: notesTable });
+    await database.exec(insert);
+
+    directory.fault = new Error("EIO");
+    await expect(database.exec(insert)).rejects.toMatchObject({ code: "LEDGER_SQL_ERROR" });
+    directory.fault = undefined;
+    await database.exec(insert);
+
+    expect(opened).toBe(2);
+    expect(await rowsOf(database, "select count(*) from notes")).toEqual([[2]]);
     await database.close();
   });
 
