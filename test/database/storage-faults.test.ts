@@ -78,6 +78,7 @@ describe("a database whose storage fails", () => {
         engine.module.registerVFS(createSyncVfs({ name: "files", directory }), false);
         return openSqlite({ engine, fileName: "ledger.db", vfs: "files", endsOnIoError: true });
       },
+      replace: async () => {},
       release: async () => {},
     });
     await database.exec({ sql: notesTable });

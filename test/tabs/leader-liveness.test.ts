@@ -5,14 +5,16 @@ import {
   pingPauseMs,
   type LeaderState,
 } from "../../src/tabs/leader-liveness.ts";
+import type { Clock } from "../../src/common/clock.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
+import { createThrottledClock } from "../support/throttled-clock.ts";
 
-const watched = (answers: boolean) => {
+const watched = (answers: boolean, slow: (clock: Clock) => Clock = (same) => same) => {
   const clock = createFakeClock();
   const changes: LeaderState[] = [];
   let asked = 0;
   const liveness = createLeaderLiveness({
-    clock,
+    clock: slow(clock),
     ask: () => {
       asked += 1;
       if (answers) liveness.heard();
@@ -71,5 +73,15 @@ test("keeps quiet once stopped", async () => {
   await clock.advance(10 * leaderSilenceMs);
 
   expect(asked()).toBe(1);
+  expect(changes).toEqual([]);
+});
+
+test("is at peace in a hidden tab, whose timers run once a minute", async () => {
+  const { clock, changes, liveness, asked } = watched(true, createThrottledClock);
+
+  liveness.start();
+  await clock.advance(600_000);
+
+  expect(asked()).toBeGreaterThan(5);
   expect(changes).toEqual([]);
 });
