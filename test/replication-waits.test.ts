@@ -190,10 +190,11 @@ describe("what is pending", () => {
 
   it("falls while a long log is on its way", async () => {
     const [alice, bob] = await Promise.all([open(), open()]);
+    // More than a link's window holds, so that what is stored is told before the end is sent.
     for (let part = 0; part < 4; part += 1) {
       await execOn(alice, {
         sql: `WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 2000)
-              INSERT INTO notes (id, title) SELECT 'row-${part}-' || n, hex(randomblob(20)) FROM c`,
+              INSERT INTO notes (id, title) SELECT 'row-${part}-' || n, hex(randomblob(400)) FROM c`,
       });
     }
     const seen = new Set<number>();
@@ -206,7 +207,7 @@ describe("what is pending", () => {
     connect(alice, bob);
     await settled(alice, bob);
 
-    expect([...seen].filter((changes) => changes > 1 && changes < 20_000)).not.toEqual([]);
-    expect(Math.max(...seen)).toBe(24_000);
+    expect([...seen].filter((changes) => changes > 100 && changes < 20_001)).not.toEqual([]);
+    expect(Math.max(...seen)).toBeGreaterThanOrEqual(24_000);
   });
 });

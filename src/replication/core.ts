@@ -181,6 +181,7 @@ const receivedProgress = (state: CoreState, id: LinkId, link: StreamingLink, mes
     held,
     peerDigest: undefined,
     behind: link.behind || isDue,
+    stored: message.type === "progress" ? Math.max(link.stored, message.taken) : link.stored,
     snapshotTo: isTaken ? undefined : link.snapshotTo,
     snapshotDue: link.snapshotDue || (message.type === "want" && message.isEmpty),
   });
