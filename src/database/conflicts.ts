@@ -51,6 +51,13 @@ interface Cell {
   readonly mine: SqlValue;
 }
 
+interface LookedAt {
+  readonly table: string;
+  readonly pk: Uint8Array;
+  readonly key: readonly SqlValue[];
+  readonly columns: readonly string[];
+}
+
 export interface UnseenWrites {
   /** The own cells that merging `change` may replace. */
   before(change: Change): Promise<readonly Cell[]>;
@@ -66,14 +73,20 @@ export const createUnseenWrites = (
 ): UnseenWrites => {
   const isRow = ({ keyColumns }: SyncedTable, alias: string): string =>
     keyColumns.map((key) => `${alias}.${quoteName(key)} = ?`).join(" AND ");
-  const ownColumns = async (table: SyncedTable, key: readonly SqlValue[], cid: string): Promise<readonly string[]> => {
-    const rows = await connection.all(
+  /** The row that was looked at last: the changes of a row come one after the other. */
+  let row: LookedAt | undefined;
+
+  /** Finds the row's own cells that nobody has seen. */
+  const look = async (table: SyncedTable, pk: Uint8Array): Promise<LookedAt> => {
+    const key = await unpackKey(connection, pk);
+    const found = await connection.all(
       `SELECT c.col_name FROM ${quoteName(`${table.name}__crsql_pks`)} p
        JOIN ${quoteName(`${table.name}__crsql_clock`)} c ON c.key = p.__crsql_key
-       WHERE ${isRow(table, "p")} AND c.site_id = 0 AND c.db_version > ? AND ? IN (c.col_name, '${rowSentinel}')`,
-      [...key, seen, cid],
+       WHERE ${isRow(table, "p")} AND c.site_id = 0 AND c.db_version > ?`,
+      [...key, seen],
     );
-    return rows.map(([column]) => column as string).filter((column) => table.valueColumns.includes(column));
+    const columns = found.map(([column]) => column as string).filter((column) => table.valueColumns.includes(column));
+    return { table: table.name, pk, key, columns };
   };
   const read = async (
     table: SyncedTable,
@@ -89,16 +102,17 @@ export const createUnseenWrites = (
       const table = tables.get(change.table);
       // A row that is made anew brings its cells with it.
       if (table === undefined || (change.cid === rowSentinel && change.cl % 2 === 1)) return [];
-      const key = await unpackKey(connection, change.pk);
-      const columns = await ownColumns(table, key, change.cid);
+      if (row?.table !== change.table || !isSame(row.pk, change.pk)) row = await look(table, change.pk);
+      const columns = row.columns.filter((column) => change.cid === rowSentinel || change.cid === column);
       if (columns.length === 0) return [];
-      const values = await read(table, columns, key);
+      const values = await read(table, columns, row.key);
       return values === undefined ? [] : columns.map((column, index) => ({ column, mine: values[index] as SqlValue }));
     },
     after: async (change, cells, who) => {
       if (cells.length === 0) return;
       const columns = cells.map(({ column }) => column);
-      const now = await read(tables.get(change.table) as SyncedTable, columns, await unpackKey(connection, change.pk));
+      const now = await read(tables.get(change.table) as SyncedTable, columns, row?.key ?? []);
+      row = undefined; // Some of its cells are a peer's now.
       for (const [index, { column, mine }] of cells.entries()) {
         const theirs = now?.[index] ?? null;
         if (now !== undefined && isSame(mine, theirs)) continue;

@@ -54,6 +54,22 @@ test("keeps nothing where the own value wins, is the same, or was seen by a peer
   expect(await conflictsOf(alice)).toEqual([]);
 });
 
+test("keeps the own value once when two replicas' writes replace it in one merge", async () => {
+  const [alice, bob] = await openPair();
+  const carol = await openLog(schema);
+  await sync(bob, carol);
+  await alice.exec("UPDATE n SET x = 'a'");
+  await bob.exec("UPDATE n SET x = 'b'");
+  await carol.exec("UPDATE n SET x = 'c'");
+  const known = await alice.frontier();
+  const groups = [...(await bob.read(0, known)).groups, ...(await carol.read(0, known)).groups];
+
+  await alice.apply(groups);
+
+  expect((await conflictsOf(alice)).map(({ mine, theirs }) => [mine, theirs])).toEqual([["a", "b"]]);
+  expect(await alice.rows("SELECT x FROM n")).toEqual([["c"]]);
+});
+
 test("keeps the unseen cells of a row that a peer deleted", async () => {
   const [alice, bob] = await openPair();
   await alice.exec("UPDATE n SET y = x'00ff'");
