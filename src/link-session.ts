@@ -99,12 +99,16 @@ export const createLinkSession = (options: LinkSessionOptions): LinkSession => {
 
   /** A transaction larger than a message may be arrives in parts; everything else as it is. Answers its bytes. */
   const sendWhole = (message: Message): number => {
+    const { maxChanges, maxMessageBytes } = defaultReplicationLimits;
+    if (message.type === "changes" && countChanges(message) > maxChanges) return sendInParts(message);
     const bytes = encodeMessage(message);
-    if (bytes.length <= defaultReplicationLimits.maxMessageBytes || message.type !== "changes") {
-      sendBytes(bytes);
-      return bytes.length;
-    }
-    logger.warn("a transaction is too large for one message and is sent in parts", { bytes: bytes.length });
+    if (message.type === "changes" && bytes.length > maxMessageBytes) return sendInParts(message);
+    sendBytes(bytes);
+    return bytes.length;
+  };
+
+  const sendInParts = (message: Changes): number => {
+    logger.warn("a transaction is too large for one message and is sent in parts");
     return splitChanges(message).reduce((sum, part) => sum + sendWhole(part), 0);
   };
 

@@ -126,6 +126,7 @@ const decodeSnapshot = (reader: ByteReader, limits: ReplicationLimits): Snapshot
 
 const decodeDigest = (reader: ByteReader, limits: ReplicationLimits): Digest => {
   const count = reader.count(10);
+  if (count > limits.maxTables) throw new MalformedError("too many tables");
   const tables: TableDigest[] = [];
   for (let i = 0; i < count; i += 1) {
     tables.push({

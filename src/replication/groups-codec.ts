@@ -140,8 +140,9 @@ const entry = <T>(entries: readonly T[], index: number): T => {
   return found;
 };
 
-const decodeList = <T>(reader: ByteReader, leastBytes: number, read: () => T): T[] => {
+const decodeList = <T>(reader: ByteReader, leastBytes: number, most: number, read: () => T): T[] => {
   const count = reader.count(leastBytes);
+  if (count > most) throw new MalformedError("too many entries");
   const list: T[] = [];
   for (let i = 0; i < count; i += 1) list.push(read());
   return list;
@@ -200,25 +201,26 @@ const decodeValue = (reader: ByteReader, tag: number, limits: ReplicationLimits)
 };
 
 export const decodeGroups = (reader: ByteReader, limits: ReplicationLimits): ChangeGroup[] => {
-  const sites = decodeList(reader, 16, () => bytesToSiteId(reader.raw(16)));
-  const columns = decodeList(reader, 2, () => {
+  const sites = decodeList(reader, 16, limits.maxChanges, () => bytesToSiteId(reader.raw(16)));
+  const columns = decodeList(reader, 2, limits.maxChanges, () => {
     const table = reader.text(limits.maxNameLength);
     const cid = reader.text(limits.maxNameLength);
     checkColumn(table, cid);
     return { table, cid };
   });
-  const keys = decodeList(reader, 1, () => {
+  const keys = decodeList(reader, 1, limits.maxChanges, () => {
     const key = reader.block(limits.maxKeyBytes);
     checkKey(key);
     return key;
   });
-  const headers = decodeList(reader, 3, (): GroupHeader => {
+  const headers = decodeList(reader, 3, limits.maxChanges, (): GroupHeader => {
     const site = entry(sites, reader.varint());
     return { site, originVersion: reader.varint(), count: reader.varint() };
   });
 
   const total = headers.reduce((sum, header) => sum + header.count, 0);
   if (total * 6 > reader.remaining) throw new MalformedError("count beyond the message");
+  if (total > limits.maxChanges) throw new MalformedError("too many changes");
 
   const columnRefs = decodeNumbers(total, () => reader.varint());
   const keyRefs = decodeKeyRefs(reader, keys, total);

@@ -3,6 +3,10 @@
 export interface ReplicationLimits {
   /** Bytes of one message, before and after inflating. */
   readonly maxMessageBytes: number;
+  /** Changes of one message, and so entries of each of its dictionaries: a deflated frame may claim a thousand times its size. */
+  readonly maxChanges: number;
+  /** Tables of a digest. */
+  readonly maxTables: number;
   /** Sites in a frontier. */
   readonly maxSites: number;
   /** Bytes of a packed key. */
@@ -15,6 +19,8 @@ export interface ReplicationLimits {
 
 export const defaultReplicationLimits: ReplicationLimits = {
   maxMessageBytes: 64 * 1024 * 1024,
+  maxChanges: 500_000,
+  maxTables: 10_000,
   maxSites: 100_000,
   maxKeyBytes: 64 * 1024,
   maxValueBytes: 16 * 1024 * 1024,

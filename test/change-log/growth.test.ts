@@ -9,7 +9,7 @@ import { changeOf, closeLogs, mallory, openLog, type Log } from "./logs.ts";
 
 const transactions = Number(process.env["LEDGER_GROWTH_TRANSACTIONS"] ?? 600);
 const schema = "CREATE TABLE n (id TEXT PRIMARY KEY NOT NULL, x INTEGER, y INTEGER)";
-const timeout = 1_800_000;
+const timeout = 3_600_000;
 
 afterEach(closeLogs);
 

@@ -244,6 +244,20 @@ describe("a message is malformed with", () => {
     expect(ruleBrokenBy(bytesOf(hex))).toBe(rule);
   });
 
+  it("more entries of a dictionary, changes or tables than are taken", () => {
+    const change = withChange({});
+    const digest = encodeMessage({ type: "digest", tables: [{ table: "n", hash: "00".repeat(8), changes: 1 }] });
+
+    expect(ruleBrokenBy(change, { ...limits, maxChanges: 0 })).toBe("too many entries");
+    expect(
+      ruleBrokenBy(bytesOf(`02 01 01 00 01 ${site} 00 00 01 00 01 02 ${"00".repeat(12)}`), {
+        ...limits,
+        maxChanges: 1,
+      }),
+    ).toBe("too many changes");
+    expect(ruleBrokenBy(digest, { ...limits, maxTables: 0 })).toBe("too many tables");
+  });
+
   const oneChange = (fields: {
     column?: string;
     key?: string;

@@ -789,3 +789,51 @@ describe("snapshots", () => {
     expect(receive(toBob, theSnapshot)).toEqual([{ type: "disconnect", link: toBob, code: "SNAPSHOT_UNASKED" }]);
   });
 });
+
+describe("how far a log was stored", () => {
+  it("is told to its owner in the middle of the log, without news of a frontier, and once", () => {
+    const { feed, receive, link } = createAlice();
+    link(toBob, bob);
+    receive(toBob, { type: "changes", to: 5, complete: false, frontier: holds(), groups: [group(bob, 1)] });
+
+    feed({ type: "applied", link: toBob, frontier: holds(), grew: true, position: 5, complete: false });
+    const told = feed({ type: "elapsed", timer: "progress" });
+
+    expect(messages(told)).toEqual([{ type: "progress", taken: 5, frontier: holds() }]);
+    expect(feed({ type: "elapsed", timer: "progress" })).toEqual([]);
+  });
+
+  it("is remembered of a peer, and never falls while the log is sent once", () => {
+    const { receive, link, state } = createAlice();
+    link(toBob, bob);
+
+    for (const taken of [4, 9, 2]) receive(toBob, { type: "progress", taken, frontier: holds() });
+
+    expect(state().links.get(toBob)).toMatchObject({ stored: 9 });
+  });
+});
+
+describe("another replica with this one's id (invariant 6)", () => {
+  const reserved = 100;
+  const greet = (version: number): readonly Effect[] => {
+    const own = holds({ [alice]: 120 });
+    const opened = step(createCoreState(alice, defaultDelays, reserved), {
+      type: "opened",
+      link: toBob,
+      peer: bob,
+      peerEpoch: epoch,
+      frontier: own,
+      cursor: undefined,
+    });
+    const message: Message = { type: "hello", frontier: holds({ [alice]: version }) };
+    return step(opened.state, { type: "received", link: toBob, message }).effects;
+  };
+
+  it("is known by a version that was never given away here", () => {
+    expect(greet(121)).toEqual([{ type: "renew-identity" }]);
+  });
+
+  it.each([90, 100, 120])("is not suspected for version %s, which may have been written here", (version) => {
+    expect(ofType(greet(version), "renew-identity")).toEqual([]);
+  });
+});
