@@ -1,7 +1,7 @@
 /** A database in plain SQLite files of a directory, for Node. Loaded by dynamic import only. */
 
 import type { EngineHost } from "./engine-host.ts";
-import { finishInstall, installImage } from "./install-image.ts";
+import { finishInstall, installImage, stagedName } from "./install-image.ts";
 import { takeLockFile } from "./node-lock-file.ts";
 import { nodeModule } from "./node-platform.ts";
 import { openSqlite } from "./sqlite-connection.ts";
@@ -98,8 +98,10 @@ export const eraseNodeFiles = (name: string, directory: string): void => {
   if (!fs.existsSync(directory)) return;
   const giveUpLock = lock(name, directory);
   try {
-    for (const suffix of ["", "-journal"]) {
-      fs.rmSync(nodeModule("node:path").join(directory, `${fileNameOf(name)}${suffix}`), { force: true });
+    const fileName = fileNameOf(name);
+    // What an import left first: it would become the database again.
+    for (const each of [stagedName(fileName), fileName, `${fileName}-journal`]) {
+      fs.rmSync(nodeModule("node:path").join(directory, each), { force: true });
     }
   } finally {
     giveUpLock();

@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { rolldown } from "rolldown";
 import type { Database } from "../../src/database/database.ts";
+import { eraseNodeFiles } from "../../src/database/node-file-host.ts";
 import { openDatabase } from "../../src/database/open-database.ts";
 import { rowsOf } from "./database-case.ts";
 
@@ -154,5 +155,38 @@ describe("the storage ladder in Node", () => {
       code: "LEDGER_STORAGE_BUSY",
     });
     await first.close();
+  });
+});
+
+describe("an import that was cut off", () => {
+  /** The file `db.db` holds one note; beside it lies what an import would put in its place, which holds two. */
+  const cutOff = async (): Promise<void> => {
+    const database = await open();
+    await database.exec({ sql: "CREATE TABLE notes (id TEXT); INSERT INTO notes VALUES ('old')" });
+    await database.exec({ sql: "INSERT INTO notes VALUES ('new')" });
+    const image = await database.export(true);
+    await database.exec({ sql: "DELETE FROM notes WHERE id = 'new'" });
+    await database.close();
+    writeFileSync(join(directory, "db.db-import"), new Uint8Array(await image.arrayBuffer()));
+  };
+
+  it("is finished when the database is opened next", async () => {
+    await cutOff();
+
+    const database = await open();
+
+    expect(await rowsOf(database, "SELECT id FROM notes")).toEqual([["old"], ["new"]]);
+    expect(existsSync(join(directory, "db.db-import"))).toBe(false);
+    await database.close();
+  });
+
+  it("does not come back after the database was removed", async () => {
+    await cutOff();
+
+    eraseNodeFiles("db", directory);
+    const database = await open();
+
+    expect(await rowsOf(database, "SELECT count(*) FROM sqlite_master WHERE name = 'notes'")).toEqual([[0]]);
+    await database.close();
   });
 });
