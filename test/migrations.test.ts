@@ -145,6 +145,29 @@ test("refuses to alter or drop a synced table outside, and names migrate() as th
   }
 });
 
+test("goes on in a restored file where the file stood", async () => {
+  const [alice, bob] = [await openLedger(), await openLedger()];
+  const dropped: Migration = { version: 3, name: "drop", up: "ALTER TABLE notes DROP COLUMN color" };
+  await alice.migrate([create, color, dropped]);
+  const file = await alice.export();
+  const back = (value: string): Migration => ({
+    version: 4,
+    name: "bring back",
+    up: `ALTER TABLE notes ADD COLUMN color TEXT NOT NULL DEFAULT '${value}'`,
+  });
+
+  await bob.import(file);
+
+  await expect(bob.migrate([create, color, dropped, back("black")])).rejects.toMatchObject({
+    code: "LEDGER_MIGRATION_FAILED",
+    cause: { code: "LEDGER_SCHEMA_CHANGE_REFUSED" },
+  });
+  expect(await bob.migrate([create, color, dropped, back("white")])).toMatchObject({
+    applied: [4],
+    skipped: [1, 2, 3],
+  });
+});
+
 describe("loadMigrations", () => {
   test("takes version, name and synced tables from files", async () => {
     const db = await openLedger();

@@ -125,7 +125,7 @@ const copyAll = async (source: Database, target: Database, { random, nowMs }: Im
 };
 
 /** Ledger's own tables that tell of the app, not of this replica. */
-const keptTables = ["ledger_migration"];
+const keptTables = ["ledger_migration", "ledger_dropped"];
 
 const copyKept = async (source: Database, target: Database, name: string): Promise<void> => {
   const found = await source.read((connection) =>
