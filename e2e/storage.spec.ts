@@ -58,3 +58,18 @@ test("shares one replica between the tabs of an origin", async ({ newReplica }) 
   expect(await second.nodeId()).toBe(await first.nodeId());
   expect(await first.rows("SELECT title FROM notes")).toEqual([{ title: "from the second tab" }]);
 });
+
+test("stays in IndexedDB when it began there, and says so and whether it will be kept", async ({ newReplica }) => {
+  const first = await newReplica({ storage: "idb" });
+  const nodeId = await first.nodeId();
+  await first.exec("INSERT INTO notes (id) VALUES ('a')");
+  await first.call("close");
+
+  const later = await newReplica({ context: first.page.context() });
+
+  expect(await later.status()).toMatchObject({ storage: "idb", nodeId });
+  expect(await later.rows("SELECT id FROM notes")).toEqual([{ id: "a" }]);
+  // Browsers decide for themselves, so only that it is told can be known.
+  const promised = await later.call<boolean>("persist");
+  expect((await later.status()).persistent).toBe(promised);
+});

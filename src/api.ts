@@ -122,6 +122,11 @@ export interface LedgerStatus {
   readonly state: "new" | "opening" | "open" | "failed" | "closed";
   /** Absent until open. */
   readonly storage?: StorageKind;
+  /**
+   * Whether the browser promises not to clear this origin's storage when space runs short, as of init() or persist() in this
+   * tab. Absent until known, and where nothing is stored.
+   */
+  readonly persistent?: boolean;
   /** Whether this tab owns the database (`leader`) or reaches it through another tab (`follower`). Absent until open. */
   readonly role?: "leader" | "follower";
   /**

@@ -20,13 +20,14 @@ import { createSystemRandom } from "./common/random.ts";
 import { createSystemClock } from "./common/system-clock.ts";
 import type { SqlParams, SqlValue } from "./database/value.ts";
 import { createHistory, type History as ConflictHistory } from "./history.ts";
-import type { Host } from "./host.ts";
+import type { Host, HostSnapshot } from "./host.ts";
 import { createLiveQueries, type LiveQueries } from "./live/live-queries.ts";
 import type { KeyedLiveQuery, LiveKey, LiveOptions, LiveQuery } from "./live/live-query.ts";
 import { takeTokenFromUrl, tokenToInviteUrl } from "./invitation.ts";
 import { runMigrations, type Migration, type MigrationResult } from "./migrations.ts";
 import { destroyDatabase } from "./destroy-database.ts";
 import { openHost } from "./open-host.ts";
+import { createPersistence, decidesPersistenceSilently, type Persistence } from "./persistence.ts";
 import {
   checkSignalingUrl,
   integerBetween,
@@ -78,6 +79,7 @@ export class Ledger {
   /** Own values that lost to a peer's before anybody had seen them. Its methods reject as {@link exec} does. */
   readonly history: ConflictHistory;
   readonly #presence: PresenceClient;
+  readonly #persistence: Persistence;
   readonly #live: LiveQueries;
   #state: State = { name: "new" };
 
@@ -109,6 +111,12 @@ export class Ledger {
       call: (call) => this.#host("watch").call(call),
       version: () => this.status().version,
       listenerThrew: (error) => listenerThrew(error, "watch"),
+    });
+    const isPage = typeof document !== "undefined";
+    this.#persistence = createPersistence({
+      storage: isPage ? (navigator.storage as StorageManager | undefined) : undefined, // Missing where it is not secure.
+      decidesSilently: isPage && decidesPersistenceSilently(),
+      onChange: () => this.#tellStatus(),
     });
     this.#presence = createPresenceClient({
       clock: createSystemClock(),
@@ -410,6 +418,15 @@ export class Ledger {
     await host.call({ type: "import", file: file instanceof Blob ? file : new Blob([file]) });
   }
 
+  /**
+   * Asks the browser not to clear this site's storage when space runs short; answers whether it promises that. Firefox puts
+   * the question to the user, so call it when somebody has just shown that the data matters, from a click. Chromium decides
+   * by itself and is asked by init() already. Never rejects; false where there is no such promise.
+   */
+  persist(): Promise<boolean> {
+    return this.#persistence.request();
+  }
+
   /** Leaves the room and closes the database. Idempotent, never rejects. */
   close(): Promise<void> {
     return this.#close();
@@ -479,7 +496,7 @@ export class Ledger {
   /** How everything stands, as of now. */
   status(): LedgerStatus {
     const state = this.#state;
-    if (state.name === "open") return { state: "open", ...state.host.snapshot };
+    if (state.name === "open") return this.#openStatus(state.host.snapshot);
     const version = state.name === "closed" ? (state.host?.snapshot.version ?? 0) : 0;
     return { state: state.name, signaling: "off", peers: [], version };
   }
@@ -501,7 +518,7 @@ export class Ledger {
       }
       host.onSnapshot((snapshot) => {
         // Not what status() answers: asking may find something newer, which would be told before and then once more.
-        if (this.#state.name === "open") this.#emitter.emit("status", { state: "open", ...snapshot });
+        if (this.#state.name === "open") this.#emitter.emit("status", this.#openStatus(snapshot));
         else this.#tellStatus();
       });
       host.onReopened(() => this.#rowWatches.renew());
@@ -524,6 +541,7 @@ export class Ledger {
       this.#presence.start(host.ephemeral);
       this.#live.reset();
       this.#tellStatus();
+      if (host.snapshot.storage !== "memory") void this.#persistence.start();
       if (
         host.snapshot.storage === "memory" &&
         this.#options.storage === undefined &&
@@ -537,6 +555,11 @@ export class Ledger {
       this.#tellStatus();
       throw toLedgerError(error);
     }
+  }
+
+  #openStatus(snapshot: HostSnapshot): LedgerStatus {
+    const { isPersistent } = this.#persistence;
+    return { state: "open", ...(isPersistent === undefined ? {} : { persistent: isPersistent }), ...snapshot };
   }
 
   #roomToken(): string | undefined {
