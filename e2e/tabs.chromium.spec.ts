@@ -94,6 +94,42 @@ test("takes over from a leader that hangs as soon as it is killed", async ({ new
   expect(await bob.rows("SELECT id FROM notes ORDER BY id")).toEqual([{ id: "a" }, { id: "b" }]);
 });
 
+test("rolls a follower's transaction back when its tab dies, is closed or is idle for too long", async ({
+  newReplica,
+}) => {
+  const alice = await newReplica();
+  const context = alice.page.context();
+  /** A tab that has written in a transaction and leaves it open. */
+  const begin = async (transactionIdleMs: number): Promise<Replica> => {
+    const tab = await newReplica({ context, transactionIdleMs });
+    await tab.page.evaluate(
+      () =>
+        new Promise<void>((opened) => {
+          const run = window.ledgers.get("main")?.ledger.transaction(async (tx) => {
+            await tx.exec("INSERT INTO notes (id) VALUES ('undone')");
+            opened();
+            await new Promise(() => {});
+          });
+          run?.catch(() => {});
+        }),
+    );
+    return tab;
+  };
+  const ends = [
+    { idleMs: 1_000, end: async () => {} },
+    { idleMs: 600_000, end: crash },
+    { idleMs: 600_000, end: ({ page }: Replica) => page.close() },
+  ];
+
+  for (const { idleMs, end } of ends) {
+    const tab = await begin(idleMs);
+    // Waits for the transaction's end: nothing of another tab comes between its statements.
+    const rows = alice.rows("SELECT id FROM notes");
+    await end(tab);
+    expect(await rows).toEqual([]);
+  }
+});
+
 test("comes back from the back/forward cache with its room", async ({ newReplica }) => {
   // Playwright switches that cache off. (A page with open links to peers is not kept there: it is loaded anew.)
   const browser = await chromium.launch({ ...chromiumOptions, ignoreDefaultArgs: ["--disable-back-forward-cache"] });
