@@ -1,4 +1,4 @@
-/** A database taken out and put back through real workers and tabs; the storages themselves are in engine-conformance. */
+/** A database taken out and put back through real workers and tabs; the storages themselves are in support/test-engine.ts. */
 
 import { expect, expectRows, test } from "./support/test.ts";
 
