@@ -23,6 +23,16 @@ export const compareDigests = (state: CoreState, id: LinkId, link: StreamingLink
   return { state: step.state, effects: [report, ...step.effects] };
 };
 
+/**
+ * Rows changed and no frontier tells of it, as after a repair: what was compared before says nothing any more, and what
+ * was repaired in vain may be repaired now. It ends, since rows change only upwards in the order of merging.
+ */
+export const compareAnew = (state: CoreState): CoreState =>
+  forEachStreaming(state, (current, id, link) => {
+    const repair = link.repair === "done" ? "none" : link.repair;
+    return unchanged(withLink(current, id, { ...link, repair, sentDigest: undefined }));
+  }).state;
+
 export const elapsedDigest = (state: CoreState): Step => {
   const asked = [...state.links.values()].some((link) => isIdleWith(state, link) && link.sentDigest === undefined);
   if (!asked) return unchanged(state);

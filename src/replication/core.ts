@@ -28,7 +28,7 @@
  */
 
 import type { LinkId } from "../common/ids.ts";
-import { compareDigests, digested, elapsedDigest } from "./core-digest.ts";
+import { compareAnew, compareDigests, digested, elapsedDigest } from "./core-digest.ts";
 import { askIfDue, elapsedPatience, elapsedRelay } from "./core-asks.ts";
 import { forEachStreaming, fromTheBeginning, readIfDue, setTimer, tell, unchanged, withLink } from "./core-links.ts";
 import type {
@@ -284,6 +284,7 @@ const applied = (state: CoreState, input: Extract<Input, { type: "applied" }>): 
   const frontierGrew = !covers(state.frontier, input.frontier);
   const changed = input.grew || frontierGrew;
   let next = changed ? moved(state, input.frontier) : state;
+  if (input.grew && !frontierGrew) next = compareAnew(next);
   const effects: Effect[] = [setTimer(next, "digest")];
   let source = next.links.get(input.link);
   if (source?.phase === "streaming") {

@@ -616,6 +616,29 @@ describe("digests", () => {
   });
 });
 
+describe("digests after a repair", () => {
+  it("are compared anew with everyone, and may be repaired once more", () => {
+    const { link, feed, receive } = createAlice();
+    const all = holds({ [alice]: 1, [carol]: 1 });
+    link(toBob, bob, all, all);
+    link(toCarol, carol, all, all);
+    const digested: Input = { type: "digested", frontier: all, tables: digest("11") };
+    feed({ type: "elapsed", timer: "digest" }, digested);
+    receive(toCarol, { type: "digest", tables: digest("11") });
+
+    feed({ type: "applied", link: toBob, position: 9, frontier: all, grew: true, complete: true });
+    feed({ type: "elapsed", timer: "digest" });
+    const again = feed({ ...digested, tables: digest("22") });
+
+    expect(ofType(again, "send").map(({ link: id, message }) => [id, message.type])).toContainEqual([
+      toCarol,
+      "digest",
+    ]);
+    expect(again).toContainEqual({ type: "report-digest", peer: carol, agrees: false });
+    expect(ofType(again, "read-changes")).toMatchObject([{ link: toCarol, after: 0 }]);
+  });
+});
+
 describe("writes that were lost here (invariant 6)", () => {
   const recovering = () => {
     const core = createAlice();
