@@ -98,6 +98,24 @@ describe.each(documents)("%s", (document) => {
     expect(targets.filter((target) => !existsSync(join(root, dirname(document), target)))).toEqual([]);
   });
 
+  it("links only to headings that exist", () => {
+    const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\w\s-]/g, "")
+        .replace(/\s/g, "-"),
+    );
+    const targets = [...text.matchAll(/\]\(#([^)\s]+)\)/g)].map((match) => match[1] ?? "");
+
+    expect(targets.filter((target) => !headings.includes(target))).toEqual([]);
+  });
+
+  it("has its code between fences", () => {
+    const prose = text.replace(/^( *)(`{3,}).*?^\1\2$/gms, "");
+
+    expect(prose.split("\n").filter((line) => /^ *(const |await |import [{*]|db\.|for \()/.test(line))).toEqual([]);
+  });
+
   it("names only npm scripts that exist", () => {
     const { scripts } = JSON.parse(read("package.json")) as { readonly scripts: Readonly<Record<string, string>> };
     const named = [...text.matchAll(/npm run ([\w:-]+)/g)].map((match) => match[1] ?? "");
