@@ -2,7 +2,8 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { ensurePackage, installTimeoutMs } from "../signaling-server/test/daemons.js";
 import { LedgerError } from "../src/common/errors.ts";
 import type { Replica } from "../src/replica.ts";
 import { enableSyncOn, execOn } from "./support/calls.ts";
@@ -10,6 +11,11 @@ import { changesOf, connect, openMemoryReplica, rowsOf, settled } from "./suppor
 
 const opened: Replica[] = [];
 let directory = "";
+let sqlite3Path = "";
+
+beforeAll(() => {
+  sqlite3Path = ensurePackage("sqlite3");
+}, installTimeoutMs);
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "ledger-backup-"));
@@ -41,17 +47,15 @@ const insert = async (replica: Replica, id: string, title = id): Promise<void> =
   await execOn(replica, { sql: "INSERT INTO notes (id, title) VALUES (?, ?)", params: [id, title] });
 };
 
-const hasSqlite3 = spawnSync("sqlite3", ["--version"]).status === 0;
-
 /** What Debian's sqlite3 says of the file. */
 const sqlite3 = async (file: Blob, ...sql: readonly string[]): Promise<string> => {
   const path = join(directory, "export.db");
   writeFileSync(path, new Uint8Array(await file.arrayBuffer()));
-  const ran = spawnSync("sqlite3", [path, ...sql], { encoding: "utf8" });
+  const ran = spawnSync(sqlite3Path, [path, ...sql], { encoding: "utf8" });
   return ran.stderr + ran.stdout;
 };
 
-describe.runIf(hasSqlite3)("a file that export() made", () => {
+describe("a file that export() made", () => {
   test.each([true, false])("is sound for any SQLite, with metadata: %s", async (withMetadata) => {
     const alice = await open();
     await execOn(alice, { sql: "CREATE TABLE local (n INTEGER); INSERT INTO local VALUES (1), (2)" });
@@ -223,7 +227,7 @@ describe("refuses", () => {
   });
 });
 
-describe.runIf(hasSqlite3)("a file that somebody changed", () => {
+describe("a file that somebody changed", () => {
   /** The export of a replica with one note, changed by sqlite3. */
   const changed = async (...sql: readonly string[]): Promise<Blob> => {
     const alice = await open();

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Real daemons for tests, from the packages of the distribution: found, or installed where that is safe to do, then
- * started on the loopback address and ended by their process.
+ * Real programs for tests, from the packages of the distribution: found, or installed where that is safe to do. Daemons
+ * are started on the loopback address and ended by their process.
  */
 
 import { spawn, spawnSync } from "node:child_process";
@@ -13,9 +13,9 @@ import { delimiter, join } from "node:path";
 /** Time for a hook that may have to install something first. */
 export const installTimeoutMs = 240_000;
 
-/** @typedef {"nats-server" | "coturn"} Package */
+/** @typedef {"nats-server" | "coturn" | "sqlite3"} Package */
 
-const executables = { "nats-server": "nats-server", coturn: "turnserver" };
+const executables = { "nats-server": "nats-server", coturn: "turnserver", sqlite3: "sqlite3" };
 
 /** @param {Package} name */
 const find = (name) =>
