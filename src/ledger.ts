@@ -108,6 +108,7 @@ export class Ledger {
     this.history = createHistory(async (call) => this.#database("history").call(call));
     this.#rowWatches = createRowWatches({
       owner: bytesToHex(createSystemRandom().bytes(16)),
+      checkCaller: () => void this.#database("watch"),
       call: (call) => this.#host("watch").call(call),
       version: () => this.status().version,
       listenerThrew: (error) => listenerThrew(error, "watch"),
@@ -289,7 +290,10 @@ export class Ledger {
    * Tells what becomes of each row of a synced table, in every tab, whoever writes it and however: statements, triggers,
    * peers. Each commit is told once it is durable, a row of it once, in the order of commits. Costs nothing for tables that
    * nobody watches. A change `missed` says that rows changed which are not told one by one: read the table again.
-   * @returns ends the watch
+   * Without a listener it is for a loop, `for await (const change of db.watch("notes"))`: watched from the loop's beginning
+   * until the loop is left, `signal` is aborted or the database is closed. Changes wait for the loop, 20,000 of them at most;
+   * one that is slower than that is told `missed` in their place.
+   * @returns ends the watch; or the changes
    * @throws LedgerError LEDGER_TABLE_NOT_SYNCED
    */
   watch<R = Row>(table: string, listener: (change: RowChange<R>) => void): Promise<Unsubscribe>;
@@ -298,13 +302,14 @@ export class Ledger {
     options: WatchOptions<R>,
     listener: (change: RowChange<R>) => void,
   ): Promise<Unsubscribe>;
-  async watch<R>(
+  watch<R = Row>(table: string, options?: WatchOptions<R>): AsyncIterableIterator<RowChange<R>>;
+  watch<R>(
     table: string,
-    ...rest:
-      [listener: (change: RowChange<R>) => void] | [options: WatchOptions<R>, listener: (change: RowChange<R>) => void]
-  ): Promise<Unsubscribe> {
-    this.#database("watch");
-    const [options, listener] = rest.length === 1 ? [{}, rest[0]] : rest;
+    first: WatchOptions<R> | ((change: RowChange<R>) => void) = {},
+    second?: (change: RowChange<R>) => void,
+  ): Promise<Unsubscribe> | AsyncIterableIterator<RowChange<R>> {
+    const [options, listener] = typeof first === "function" ? [{}, first] : [first, second];
+    if (listener === undefined) return this.#rowWatches.iterate(table, options);
     return this.#rowWatches.watch(table, options, listener);
   }
 
@@ -456,6 +461,7 @@ export class Ledger {
     })();
     this.#state = { name: "closed", host, closing, ...(reason === undefined ? {} : { reason }) };
     this.#presence.stop();
+    this.#rowWatches.close();
     this.#live.close();
     this.#tellStatus();
     return closing;

@@ -9,6 +9,7 @@ import type { Unsubscribe } from "./common/emitter.ts";
 import { createWorkQueue } from "./common/work-queue.ts";
 import type { RowChange } from "./database/row-change.ts";
 import type { ReplicaCall } from "./replica-call.ts";
+import { createRowFeed } from "./row-feed.ts";
 
 export interface WatchOptions<R = Row> {
   /** Only changes for which it answers true are told; `missed` always is. Default: all. */
@@ -20,9 +21,13 @@ export interface WatchOptions<R = Row> {
 export interface RowWatches {
   /** Resolves once no change of `table` is missed any more. */
   watch<R>(table: string, options: WatchOptions<R>, listener: (change: RowChange<R>) => void): Promise<Unsubscribe>;
+  /** Watches from the first `next()` until the loop is left. */
+  iterate<R>(table: string, options: WatchOptions<R>): AsyncIterableIterator<RowChange<R>>;
   deliver(changes: readonly RowChange[]): void;
   /** Another replica answers. */
   renew(): void;
+  /** Nothing is told any more; loops end. */
+  close(): void;
 }
 
 interface Watch {
@@ -33,12 +38,15 @@ interface Watch {
 export const createRowWatches = (options: {
   /** Unlike any other tab's. */
   readonly owner: string;
+  /** Throws when whoever watches may not do so now. */
+  readonly checkCaller: () => void;
   readonly call: (call: Extract<ReplicaCall, { type: "watch" }>) => Promise<unknown>;
   readonly version: () => number;
   readonly listenerThrew: (error: unknown) => void;
 }): RowWatches => {
-  const { owner, call, version, listenerThrew } = options;
+  const { owner, checkCaller, call, version, listenerThrew } = options;
   const watches = new Set<Watch>();
+  const ends = new Set<() => void>();
   // The replica is told the whole set each time, so the newest must be the last to arrive.
   const queue = createWorkQueue();
 
@@ -59,37 +67,60 @@ export const createRowWatches = (options: {
     }
   };
 
-  return {
-    watch: async (table, { filter, signal }, listener) => {
-      signal?.throwIfAborted();
-      const watch: Watch = {
-        table,
-        tell: (told) => {
-          const change = told as RowChange<never>;
-          try {
-            if (change.type === "missed" || filter === undefined || filter(change)) listener(change);
-          } catch (error) {
-            listenerThrew(error);
-          }
-        },
-      };
-      await queue.run(async () => {
-        // Before it is asked for, so that nothing is told in between.
-        watches.add(watch);
-        await ask().catch((error: unknown) => {
-          watches.delete(watch);
-          throw error;
-        });
+  const watch: RowWatches["watch"] = async (table, { filter, signal }, listener) => {
+    checkCaller();
+    signal?.throwIfAborted();
+    const entry: Watch = {
+      table,
+      tell: (told) => {
+        const change = told as RowChange<never>;
+        try {
+          if (change.type === "missed" || filter === undefined || filter(change)) listener(change);
+        } catch (error) {
+          listenerThrew(error);
+        }
+      },
+    };
+    await queue.run(async () => {
+      // Before it is asked for, so that nothing is told in between.
+      watches.add(entry);
+      await ask().catch((error: unknown) => {
+        watches.delete(entry);
+        throw error;
       });
-      const stop = (): void => {
-        signal?.removeEventListener("abort", stop);
-        if (watches.delete(watch)) void askQuietly();
-      };
-      if (signal?.aborted === true) stop();
-      signal?.throwIfAborted();
-      signal?.addEventListener("abort", stop);
-      return stop;
-    },
+    });
+    const stop = (): void => {
+      signal?.removeEventListener("abort", stop);
+      if (watches.delete(entry)) void askQuietly();
+    };
+    if (signal?.aborted === true) stop();
+    signal?.throwIfAborted();
+    signal?.addEventListener("abort", stop);
+    return stop;
+  };
+
+  const iterate = <R>(table: string, { signal, ...options }: WatchOptions<R>): AsyncIterableIterator<RowChange<R>> => {
+    const { iterator, end } = createRowFeed<R>({
+      begin: async (listener) => {
+        if (signal?.aborted === true) {
+          end();
+          return () => {};
+        }
+        signal?.addEventListener("abort", end);
+        ends.add(end);
+        return watch(table, options, listener);
+      },
+      onEnd: () => {
+        ends.delete(end);
+        signal?.removeEventListener("abort", end);
+      },
+    });
+    return iterator;
+  };
+
+  return {
+    watch,
+    iterate,
     deliver,
     renew: () => {
       if (watches.size === 0) return;
@@ -104,6 +135,10 @@ export const createRowWatches = (options: {
           })),
         );
       });
+    },
+    close: () => {
+      watches.clear();
+      for (const end of ends) end();
     },
   };
 };

@@ -7,6 +7,7 @@ const open = () => {
   const waiting: (() => void)[] = [];
   const watches = createRowWatches({
     owner: "tab",
+    checkCaller: () => {},
     call: ({ tables }) => {
       asked.push(tables);
       return new Promise<void>((resolve) => waiting.push(resolve));

@@ -123,3 +123,55 @@ test("refuses a table that does not sync, and a call inside a transaction", asyn
   await add(db, "a");
   expect(kept.told).toHaveLength(1);
 });
+
+test("gives the changes to a loop, until it is left", async () => {
+  const db = await openLedger();
+  const changes = db.watch<Note>("notes", { filter: (change) => change.type !== "update" });
+  const first = changes.next();
+  await db.watch("notes", () => {}); // Asked for after the loop's, so answered after it.
+
+  for (const id of ["a", "b", "c"]) await add(db, id);
+  await db.exec("UPDATE notes SET stars = 1");
+  await db.exec("DELETE FROM notes WHERE id = 'a'");
+
+  const told = [(await first).value as RowChange<Note>];
+  for await (const change of changes) {
+    told.push(change);
+    if (change.type === "delete") break;
+  }
+  expect(told.map((change) => change.type !== "missed" && `${change.type} ${change.row.id}`)).toEqual([
+    "insert a",
+    "insert b",
+    "insert c",
+    "delete a",
+  ]);
+  expect(await changes.next()).toEqual({ done: true, value: undefined });
+});
+
+test("ends a loop by its signal and by closing the database", async () => {
+  const db = await openLedger();
+  const controller = new AbortController();
+  const loop = async (signal?: AbortSignal): Promise<number> => {
+    let count = 0;
+    for await (const _ of db.watch("notes", signal === undefined ? {} : { signal })) count += 1;
+    return count;
+  };
+  const loops = [loop(controller.signal), loop()];
+  await db.watch("notes", () => {});
+  await add(db, "a");
+
+  controller.abort();
+  await add(db, "b");
+  await db.close();
+
+  expect(await Promise.all(loops)).toEqual([1, 2]);
+  await expect(db.watch("notes").next()).rejects.toMatchObject({ code: "LEDGER_CLOSED" });
+});
+
+test("rejects in the loop what a watch is refused for, and ends at once with a signal that was aborted", async () => {
+  const db = await openLedger();
+  const signal = AbortSignal.abort();
+
+  await expect(db.watch("nothing").next()).rejects.toMatchObject({ code: "LEDGER_TABLE_NOT_SYNCED" });
+  expect(await db.watch("notes", { signal }).next()).toEqual({ done: true, value: undefined });
+});

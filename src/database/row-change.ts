@@ -41,5 +41,6 @@ export type RowChange<R = RowValues> =
  * - `many-rows`: one commit changed more than 10,000 rows of the table, or 16 MiB of them.
  * - `interrupted`: the database was opened anew, by another tab or after a crash.
  * - `schema-changed`: a migration changed the table.
+ * - `slow-reader`: a loop over the changes read so slowly that more than 20,000 were waiting for it.
  */
-export type MissedReason = "many-rows" | "interrupted" | "schema-changed";
+export type MissedReason = "many-rows" | "interrupted" | "schema-changed" | "slow-reader";

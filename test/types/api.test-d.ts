@@ -9,6 +9,7 @@ import {
   type LedgerOptions,
   type LedgerStatus,
   type Row,
+  type RowChange,
   type SignalingDrops,
   type SiteId,
   type SqlValue,
@@ -118,6 +119,16 @@ db.on("connected");
 expectTypeOf(db.connect).toEqualTypeOf<(url?: string, token?: string) => Promise<void>>();
 expectTypeOf(db.close()).toEqualTypeOf<Promise<void>>();
 expectTypeOf(Ledger.createToken()).toEqualTypeOf<string>();
+
+// Rows are watched by a listener, or in a loop.
+expectTypeOf(db.watch<Note>("notes", {}, (change) => void change)).toEqualTypeOf<Promise<Unsubscribe>>();
+expectTypeOf(db.watch<Note>("notes")).toEqualTypeOf<AsyncIterableIterator<RowChange<Note>>>();
+const { signal } = new AbortController();
+expectTypeOf(db.watch<Note>("notes", { signal, filter: ({ type }) => type === "insert" }).next()).resolves.toExtend<
+  IteratorResult<RowChange<Note>>
+>();
+// @ts-expect-error a filter says yes or no
+void db.watch("notes", { filter: () => "no" });
 
 // Errors have codes that a switch can be exhaustive about.
 expectTypeOf(new LedgerError("LEDGER_CLOSED", "").code).toEqualTypeOf<LedgerErrorCode>();
