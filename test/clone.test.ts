@@ -142,12 +142,16 @@ test("two copies in one room end as two members with all rows", async () => {
 
   await Promise.all([alice, clone, bob].map((db) => db.connect()));
   const { code } = await told;
+  await Promise.all([alice.replicated({ peers: 2 }), clone.replicated({ peers: 2 })]);
 
   expect(code).toBe("LEDGER_IDENTITY_CLASH");
-  await expect.poll(() => new Set([alice, clone, bob].map((db) => db.getNodeId())).size).toBe(3);
+  expect(new Set([alice, clone, bob].map((db) => db.getNodeId())).size).toBe(3);
   for (const db of [alice, clone, bob]) {
-    await expect
-      .poll(() => db.query("SELECT id FROM notes ORDER BY id"), { timeout: 20_000 })
-      .toEqual([{ id: "common" }, { id: "of Alice" }, { id: "of the clone" }]);
+    await db.whenSynced();
+    expect(await db.query("SELECT id FROM notes ORDER BY id")).toEqual([
+      { id: "common" },
+      { id: "of Alice" },
+      { id: "of the clone" },
+    ]);
   }
 });

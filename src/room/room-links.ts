@@ -265,6 +265,8 @@ export const createRoomLinks = (options: RoomLinksOptions): RoomLinks => {
     dropAttempts(peer);
     peers.delete(peer.siteId);
     choice.changed();
+    // Of two copies one has left, perhaps to come back under an id of its own.
+    if (peer.formerMember !== undefined && !closed) mail.announce(peer.formerMember, true);
   };
 
   const probe = async (peer: Peer): Promise<void> => {

@@ -54,6 +54,7 @@ export interface RoomMailEvents {
   dropped: readonly [reason: DropReason];
 }
 
+/** Nothing is delivered of a member that has left. */
 export interface RoomMail {
   readonly drops: Readonly<Record<DropReason, number>>;
   announce(to: MemberId, asks: boolean): void;
@@ -81,6 +82,9 @@ export const createRoomMail = (options: {
   const seqByConnection = new Map<ConnectionId, number>();
   const drops: Record<DropReason, number> = { forged: 0, malformed: 0, replayed: 0, reflected: 0 };
   let sealer: { readonly member: MemberId; readonly sealer: Sealer } | undefined;
+  /** Those that left while mail was being opened: it takes a moment, and the dead must not seem to speak. */
+  const gone = new Set<MemberId>();
+  let opening = 0;
   const emitter = createEmitter<RoomMailEvents>((error) =>
     logger.error("a mail listener threw", { error: String(error) }),
   );
@@ -141,7 +145,12 @@ export const createRoomMail = (options: {
     const opener = sealer;
     if (opener === undefined) return;
     if (from === opener.member) return drop("reflected");
+    opening += 1;
     const opened = await opener.sealer.open(from, payload);
+    opening -= 1;
+    const isGone = gone.has(from);
+    if (opening === 0) gone.clear();
+    if (isGone) return;
     if (!opened.ok) return drop(opened.error === "FORGED" ? "forged" : "malformed");
     const { conn, seq, type, body } = opened.value;
     const admitted = guard.admit({ self: opener.member, from, conn, seq });
@@ -155,6 +164,9 @@ export const createRoomMail = (options: {
     }),
     signaling.on("lost", () => {
       sealer = undefined;
+    }),
+    signaling.on("member-left", (member) => {
+      if (opening > 0) gone.add(member);
     }),
     signaling.on("message", (from, payload) => void receive(from, payload)),
   ];

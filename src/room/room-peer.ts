@@ -10,6 +10,8 @@ export interface Peer {
   epoch: Epoch;
   /** Undefined while the peer is linked but has left the meeting point. */
   member: MemberId | undefined;
+  /** The member that stood for this peer before: still there when a database was copied. */
+  formerMember: MemberId | undefined;
   link: PeerLink | undefined;
   /** What the link goes over, from one route to the next. */
   channel: MovableChannel | undefined;
@@ -44,6 +46,7 @@ export const createPeer = (siteId: SiteId, epoch: Epoch, member: MemberId): Peer
   siteId,
   epoch,
   member,
+  formerMember: undefined,
   link: undefined,
   channel: undefined,
   attempt: undefined,

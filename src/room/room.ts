@@ -109,7 +109,10 @@ export const joinRoom = (options: RoomOptions): Room => {
   signaling.on("reconnecting", (attempt) => emitter.emit("reconnecting", attempt));
   signaling.on("failed", (error) => emitter.emit("failed", error));
   signaling.on("member-left", (member) => {
-    for (const peer of peers.values()) if (peer.member === member) memberLeft(peer);
+    for (const peer of peers.values()) {
+      if (peer.formerMember === member) peer.formerMember = undefined;
+      if (peer.member === member) memberLeft(peer);
+    }
   });
   mail.on("announced", (from, announcement) => announced(from, announcement));
   mail.on("signal", (from, conn, way, description) => {
@@ -140,6 +143,7 @@ export const joinRoom = (options: RoomOptions): Room => {
       return links.met(peer);
     }
     const isAnew = peer.epoch !== epoch;
+    if (isAnew && peer.member !== from) peer.formerMember = peer.member;
     peer.epoch = epoch;
     peer.member = from;
     peer.isAsking ||= !asks && !isAnswer;

@@ -48,6 +48,19 @@ const failing =
     };
   };
 
+/** A network whose first attempt of an initiator is never heard of again. */
+const silentOnce = (network: Network): Network => {
+  let isFirst = true;
+  return {
+    ...network,
+    openChannel: (options) => {
+      if (!options.initiator || !isFirst) return network.openChannel(options);
+      isFirst = false;
+      return { signal: () => {}, close: () => {}, opened: new Promise(() => {}) };
+    },
+  };
+};
+
 describe("two members", () => {
   it("link once, and the one with the smaller id makes the attempt", async () => {
     const [ofAlice, ofBob] = await linked();
@@ -401,6 +414,38 @@ describe("a peer", () => {
       [[], []],
       [[], []],
     ]);
+  });
+
+  it("that leaves with its first word is not known afterwards", async () => {
+    const ofAlice = world.enter(alice);
+    await ofAlice.next("joined");
+    const ofBob = world.enter(bob);
+    const { send } = ofBob.signaling;
+    const gone = new Promise<void>((resolve) => {
+      ofBob.signaling.send = (...mail) => {
+        send(...mail);
+        ofBob.signaling.close();
+        resolve();
+      };
+    });
+
+    await gone;
+    await world.settle();
+
+    expect(ofAlice.room.peers()).toEqual([]);
+  });
+
+  it("one of whose copies leaves is met again as the other", async () => {
+    const ofAlice = world.enter(alice, { through: silentOnce });
+    const ofBob = world.enter(bob);
+    await world.until(() => ofAlice.attempts.length === 1);
+    const copy = world.enter(bob);
+    await copy.next("peer-ready");
+
+    copy.room.close();
+    await ofBob.next("peer-ready");
+
+    expect([ofAlice.ready(), ofBob.ready()]).toEqual([[bob], [alice]]);
   });
 
   it("with the same id and epoch is this replica's own connection of before, which is no clash", async () => {
