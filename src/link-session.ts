@@ -5,7 +5,7 @@
 
 import type { Clock } from "./common/clock.ts";
 import type { Logger } from "./common/logger.ts";
-import { createFrameJoiner, messageToFrames } from "./message-frames.ts";
+import { createFrameJoiner, isCutFrame, messageToFrames } from "./message-frames.ts";
 import { decodeMessage, encodeMessage } from "./replication/codec.ts";
 import { defaultReplicationLimits } from "./replication/limits.ts";
 import type { Changes, Message } from "./replication/message.ts";
@@ -44,6 +44,8 @@ export interface LinkSessionOptions {
   /** Resolves when the database has come to the place behind what was asked of it so far. */
   readonly whenIdle: () => Promise<unknown>;
   readonly onMessage: (message: Message) => void;
+  /** A part of a message came, with more to follow. */
+  readonly onArriving: () => void;
   /** The peer broke a rule. */
   readonly onFault: (code: string) => void;
   readonly onFailure: (error: unknown) => void;
@@ -63,7 +65,7 @@ interface Sent {
 const countChanges = (message: Changes): number => message.groups.reduce((sum, group) => sum + group.changes.length, 0);
 
 export const createLinkSession = (options: LinkSessionOptions): LinkSession => {
-  const { link, clock, logger, whenIdle, onMessage, onFault, onFailure, onFull } = options;
+  const { link, clock, logger, whenIdle, onMessage, onArriving, onFault, onFailure, onFull } = options;
   const joiner = createFrameJoiner(defaultReplicationLimits.maxMessageBytes);
   /** Turns of messages and frames that must wait for those before; undefined when there are none. */
   let outbox: Promise<void> | undefined;
@@ -140,6 +142,7 @@ export const createLinkSession = (options: LinkSessionOptions): LinkSession => {
   };
 
   const stopReading = link.on("frame", (frame, consumed) => {
+    if (isCutFrame(frame)) onArriving();
     if (inbox !== undefined) return holdUntil(inbox.then(() => takeFrame(frame, consumed)));
     const taken = takeFrame(frame, consumed);
     if (taken instanceof Promise) holdUntil(taken);

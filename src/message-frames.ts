@@ -70,6 +70,10 @@ export const messageToFrames = (
   );
 };
 
+/** Whether the frame is one that {@link messageToFrames} cut from a message of which more follows. */
+export const isCutFrame = (frame: Uint8Array<ArrayBuffer>): boolean =>
+  frame.length === frameBytes && ((frame[0] as number) & moreFlag) !== 0;
+
 export type FrameError = "FRAME_EMPTY" | "FRAME_FLAGS" | "MESSAGE_TOO_LARGE" | "NOT_DEFLATED";
 
 export interface FrameJoiner {

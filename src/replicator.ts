@@ -314,6 +314,7 @@ export const createReplicator = (options: {
       logger,
       whenIdle: () => database.read(async () => {}),
       onMessage: (message) => receive(open, message),
+      onArriving: () => feed({ type: "arriving", link: id }),
       onFault: (code) => fault(id, code),
       onFailure: (error) => fail(id, error),
       onFull: () => feed({ type: "congested", link: id }),

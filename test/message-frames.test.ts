@@ -1,6 +1,6 @@
 import { constants, deflateRawSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { createFrameJoiner, messageToFrames, type FrameJoiner } from "../src/message-frames.ts";
+import { createFrameJoiner, isCutFrame, messageToFrames, type FrameJoiner } from "../src/message-frames.ts";
 import { createSeededRandom } from "./support/seeded-random.ts";
 
 /** Largest frame, header included. */
@@ -149,5 +149,14 @@ describe("frames that are refused", () => {
       const joined = await createFrameJoiner(500).add(frame(Math.floor(random.unit() * 6), body));
       expect(typeof joined.ok).toBe("boolean");
     }
+  });
+});
+
+describe("a part of a message", () => {
+  it("is told from its end, and from what nobody would cut like that", async () => {
+    const parts = await frames(noise(2 * frameBytes + 10));
+
+    expect(parts.map(isCutFrame)).toEqual([true, true, false]);
+    expect(isCutFrame(frame(more, new Uint8Array(5)))).toBe(false);
   });
 });

@@ -58,7 +58,7 @@ export interface StreamingLink extends LinkBase {
   readonly offerDue: boolean;
   /** What the peer held that was lacked here when it was asked for it; undefined when it owes no answer. */
   readonly asked: Frontier | undefined;
-  /** It sent changes since it was asked or since the patience timer ran out last. */
+  /** It sent changes, or a part of a message, since it was asked or since the patience timer ran out last. */
   readonly heard: boolean;
   /** How often in a row it was asked in vain. */
   readonly passedOver: number;
@@ -171,6 +171,8 @@ export type Input =
     }
   | { readonly type: "digested"; readonly frontier: Frontier; readonly tables: readonly TableDigest[] }
   | { readonly type: "elapsed"; readonly timer: TimerName }
+  /** A part of a message came; the rest is on its way. */
+  | { readonly type: "arriving"; readonly link: LinkId }
   | { readonly type: "congested"; readonly link: LinkId }
   | { readonly type: "writable"; readonly link: LinkId }
   | { readonly type: "lost"; readonly link: LinkId };

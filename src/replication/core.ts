@@ -351,6 +351,13 @@ const elapsed = (state: CoreState, timer: TimerName): Step => {
   }
 };
 
+/** Of a large answer over a slow link the parts tell that it is coming. */
+const arriving = (state: CoreState, id: LinkId): Step => {
+  const link = state.links.get(id);
+  if (link?.phase !== "streaming" || link.heard) return unchanged(state);
+  return { state: withLink(state, id, { ...link, heard: true }), effects: [] };
+};
+
 const roomChanged = (state: CoreState, id: LinkId, congested: boolean): Step => {
   const link = state.links.get(id);
   if (link?.phase !== "streaming") return unchanged(state);
@@ -388,6 +395,8 @@ export const step = (state: CoreState, input: Input): Step => {
       return digested(state, input);
     case "elapsed":
       return elapsed(state, input.timer);
+    case "arriving":
+      return arriving(state, input.link);
     case "congested":
       return roomChanged(state, input.link, true);
     case "writable":

@@ -530,6 +530,19 @@ describe("asking (invariant 8)", () => {
     expect(asked).toEqual([[], [], []]);
   });
 
+  it("waits on for a peer of whose answer parts arrive", () => {
+    const { receive, feed } = inTheMiddle();
+    receive(toBob, told(eve, 4));
+    receive(toCarol, told(eve, 4));
+
+    const asked = [1, 2, 3].map(() => {
+      feed({ type: "arriving", link: toBob });
+      return wants(feed({ type: "elapsed", timer: "patience" }));
+    });
+
+    expect(asked).toEqual([[], [], []]);
+  });
+
   it("asks another when the link of the one that was asked is lost", () => {
     const { receive, feed } = inTheMiddle();
     receive(toBob, told(eve, 4));

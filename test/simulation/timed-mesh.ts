@@ -13,6 +13,7 @@ import { createSeededRandom } from "../support/seeded-random.ts";
 import { createSimulatedClock, type SimulatedClock } from "./simulated-clock.ts";
 import type { Edge } from "./topology.ts";
 import { createTrafficMeter, type TrafficMeter } from "./traffic-meter.ts";
+import { watchStreams } from "./watch-streams.ts";
 
 export interface TimedMesh {
   readonly clock: SimulatedClock;
@@ -63,7 +64,11 @@ export const writeNote = async (replica: Replica, number: number): Promise<void>
 
 export const openTimedMesh = async ({ seed, size, edges }: TimedMeshOptions): Promise<TimedMesh> => {
   const random = createSeededRandom(seed);
-  const clock = createSimulatedClock();
+  const streams = watchStreams();
+  const clock = createSimulatedClock(async () => {
+    do await new Promise((resolve) => setImmediate(resolve));
+    while (streams.pending() > 0);
+  });
   const meter = createTrafficMeter();
   const replicas: Replica[] = [];
   let nextLink = 1;
@@ -100,6 +105,7 @@ export const openTimedMesh = async ({ seed, size, edges }: TimedMeshOptions): Pr
     settle: () => clock.runUntil(isSettled, 600_000),
     close: async () => {
       for (const replica of replicas) await replica.close();
+      streams.end();
     },
   };
 };
