@@ -8,6 +8,8 @@
  * @property {boolean} stores - whether W1, W2 and W5 make sense
  * @property {boolean} syncs - whether W3, W4, W8 and W9 do
  * @property {boolean} isQuick - whether it is part of `--quick`
+ * @property {boolean} [isLimit] - nothing that an app could use in place of Ledger
+ * @property {boolean} [neverSyncs] - W3 is known never to end: it is looked at only shortly
  * @property {number} [manyRows] - rows of the large W3 and of W7
  * @property {string} [remark]
  */
@@ -37,6 +39,7 @@ export const systems = {
     stores: true,
     syncs: true,
     isQuick: false,
+    neverSyncs: true,
     remark: "sends the document as one message, which does not fit a data channel: W3 never ends at 10,000 rows",
   },
   "yjs-channel": {
@@ -64,6 +67,7 @@ export const systems = {
   },
   "bare-engine": {
     title: "limit: our engine bare in a worker",
+    isLimit: true,
     signaling: "none",
     stores: true,
     syncs: false,
@@ -71,6 +75,7 @@ export const systems = {
   },
   "sqlite-wasm": {
     title: "limit: official sqlite-wasm, opfs-sahpool, plain table",
+    isLimit: true,
     signaling: "none",
     stores: true,
     syncs: false,
@@ -78,6 +83,7 @@ export const systems = {
   },
   "raw-channel": {
     title: "limit: a data channel alone",
+    isLimit: true,
     signaling: "runner",
     stores: false,
     syncs: true,

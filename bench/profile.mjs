@@ -1,0 +1,92 @@
+// @ts-check
+/**
+ * `npm run bench:profile [-- --rows N] [--name before]`: CPU profiles of the page and the worker of both peers during a first
+ * sync (W3), with the sources unminified. Writes .cpuprofile files, for the Performance panel of Chromium's tools, into
+ * profiles/, and prints where the time went.
+ */
+
+import { mkdir, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { build } from "vite";
+import { connectToBrowser } from "./cdp.mjs";
+import { openPeer } from "./peer.mjs";
+import { servePages } from "./serve-pages.mjs";
+import { signalingUrlOf, startSignaling } from "./servers.mjs";
+import { firstSync, rowCount } from "./workloads.mjs";
+
+/** @typedef {import("./cdp.mjs").Profile} Profile */
+
+const fromHere = (/** @type {string} */ path) => fileURLToPath(new URL(path, import.meta.url));
+const { values: args } = parseArgs({
+  options: { rows: { type: "string", default: String(rowCount) }, name: { type: "string", default: "first-sync" } },
+});
+const rows = Number(args.rows);
+const debuggingPorts = { giver: 21_310, taker: 21_311 };
+const shownFunctions = 14;
+
+/**
+ * Milliseconds of each function's own, longest first. The engine's functions have no names and count as one.
+ * @param {Profile} profile
+ */
+const selfTimes = ({ nodes, samples, timeDeltas }) => {
+  const nameById = new Map(
+    nodes.map(({ id, callFrame: { functionName, url, lineNumber } }) => {
+      if (url.startsWith("wasm:") || functionName.startsWith("wasm-")) return [id, "(the engine)"];
+      const place = url === "" ? "" : ` ${url.split("/").pop()}:${lineNumber + 1}`;
+      return [id, `${functionName === "" ? "(anonymous)" : functionName}${place}`];
+    }),
+  );
+  /** @type {Map<string, number>} */
+  const msByName = new Map();
+  for (const [index, id] of samples.entries()) {
+    const name = nameById.get(id) ?? "?";
+    msByName.set(name, (msByName.get(name) ?? 0) + (timeDeltas[index] ?? 0) / 1000);
+  }
+  return [...msByName].sort(([, a], [, b]) => b - a);
+};
+
+await build({ configFile: fromHere("vite.config.ts"), mode: "profile" });
+const pages = await servePages(fromHere("dist"));
+const stopSignaling = await startSignaling(["ledger"]);
+const url = `${pages.url}/pages/ledger.html`;
+const giver = await openPeer(url, [`--remote-debugging-port=${debuggingPorts.giver}`]);
+const taker = await openPeer(url, [`--remote-debugging-port=${debuggingPorts.taker}`]);
+try {
+  const base = { room: crypto.randomUUID(), signalingUrl: signalingUrlOf("ledger"), name: "profiled" };
+  await giver.page.evaluate((o) => window.bench.open(o), { ...base, initiator: false });
+  for (let from = 0; from < rows; from += rowCount) {
+    await giver.page.evaluate(
+      ([count, at]) => window.bench.insertAll(count, at),
+      /** @type {const} */ ([Math.min(rowCount, rows - from), from]),
+    );
+  }
+  await taker.page.evaluate((o) => window.bench.open(o), { ...base, initiator: true });
+
+  const browsers = await Promise.all(Object.values(debuggingPorts).map((port) => connectToBrowser(port, url)));
+  await Promise.all(browsers.map((browser) => browser.startProfiling()));
+  const first = await firstSync(giver, taker, rows, 120_000);
+  const profiles = await Promise.all(browsers.map((browser) => browser.stopProfiling()));
+  for (const browser of browsers) browser.close();
+
+  console.log(
+    `first sync of ${rows} rows, profiled: ${first?.seconds.toFixed(2)} s, ${first?.megabytes.toFixed(2)} MB\n`,
+  );
+  await mkdir(fromHere("profiles"), { recursive: true });
+  for (const [index, peer] of Object.keys(debuggingPorts).entries()) {
+    for (const [thread, profile] of Object.entries(profiles[index] ?? {})) {
+      await writeFile(fromHere(`profiles/${args.name}-${peer}-${thread}.cpuprofile`), JSON.stringify(profile));
+      const times = selfTimes(profile);
+      const busyMs = times.reduce((sum, [name, ms]) => (name === "(idle)" ? sum : sum + ms), 0);
+      console.log(`${peer}'s ${thread}: busy for ${busyMs.toFixed(0)} ms`);
+      for (const [name, ms] of times.filter(([name]) => name !== "(idle)").slice(0, shownFunctions)) {
+        console.log(`  ${ms.toFixed(1).padStart(8)} ms  ${name}`);
+      }
+    }
+  }
+} finally {
+  await taker.close();
+  await giver.close();
+  stopSignaling();
+  await pages.close();
+}
