@@ -26,6 +26,8 @@ export interface LinkSession {
   noteSync(): void;
   /** Encodes and sends, after what was sent before. */
   send(message: Message): void;
+  /** Resolves when everything sent so far was given to the link. */
+  whenSent(): Promise<void>;
   /** Frames wait, in order, until `ready` settles. */
   holdUntil(ready: Promise<void>): void;
   /**
@@ -164,6 +166,7 @@ export const createLinkSession = (options: LinkSessionOptions): LinkSession => {
       sentChanges += changes;
       sentBytes += bytes;
     },
+    whenSent: async () => outbox,
     holdUntil,
     pending: (stored, rest) => {
       underWay = underWay.filter((sent) => sent.to > stored);

@@ -142,8 +142,12 @@ export const createReplicator = (options: {
         return send(effect.link, effect.message);
       case "read-changes":
         return void read(effect).catch((error: unknown) => fail(effect.link, error));
+      case "read-image":
+        return void readImage(effect).catch((error: unknown) => fail(effect.link, error));
       case "take-snapshot":
         return void takeSnapshot(effect);
+      case "keep-images":
+        return log.keepImages(effect.given, effect.from);
       case "apply-changes":
         return void apply(effect);
       case "read-digest":
@@ -163,7 +167,7 @@ export const createReplicator = (options: {
 
   const setTimer = (timer: TimerName, afterMs: number): void => {
     const running = timers.get(timer);
-    if (running !== undefined && timer !== "digest") return;
+    if (running !== undefined && timer !== "digest" && timer !== "images") return;
     running?.();
     const delayMs =
       timer === "digest" ? Math.max(afterMs, Math.min(digestCostMs / digestShare, maxDigestDelayMs)) : afterMs;
@@ -178,24 +182,32 @@ export const createReplicator = (options: {
 
   const read = async (effect: Extract<Effect, { type: "read-changes" }>): Promise<void> => {
     const { link, pass } = effect;
-    const snapshot = effect.mayBeImage ? await log.readSnapshot() : undefined;
+    const snapshot = effect.mayBeImage ? await log.readSnapshot(effect.resume) : undefined;
     if (snapshot !== undefined) {
-      const { image, ...stretch } = snapshot;
-      return feed({ type: "read", link, pass, stretch: { ...stretch, quarantineTo: effect.quarantineAfter }, image });
+      const { part, ...stretch } = snapshot;
+      return feed({ type: "read", link, pass, stretch: { ...stretch, quarantineTo: effect.quarantineAfter }, part });
     }
     const stretch = await log.read(effect);
     if (stretch.unsendable > 0) reportUnsendable();
     feed({ type: "read", link, pass, stretch });
   };
 
+  /** One part at a time, so that only parts are deflated and wait that the link has room for. */
+  const readImage = async ({ link, pass, image, offset }: Extract<Effect, { type: "read-image" }>): Promise<void> => {
+    await links.get(link)?.session.whenSent();
+    feed({ type: "image-read", link, pass, part: log.readImagePart({ image, offset }) });
+  };
+
   const takeSnapshot = async ({
     link,
     peer,
-    image,
+    part,
     cursor,
   }: Extract<Effect, { type: "take-snapshot" }>): Promise<void> => {
     try {
-      const { count, grew, frontier } = await log.takeSnapshot({ peer, image, cursor });
+      const taken = await log.takeSnapshot({ peer, part, cursor });
+      if (taken === undefined) return;
+      const { count, grew, frontier } = taken;
       links.get(link)?.session.noteSync();
       feed({ type: "applied", link, frontier, grew, position: cursor.position, complete: false });
       if (count > 0) emitter.emit("sync", count, peer);

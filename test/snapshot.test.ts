@@ -3,7 +3,7 @@
 import { afterEach, expect, test } from "vitest";
 import type { Replica } from "../src/replica.ts";
 import { execOn } from "./support/calls.ts";
-import { changesOf, connect, openMemoryReplica, rowsOf, settled } from "./support/replicas.ts";
+import { changesOf, connect, openMemoryReplica, rowsOf, settled, type Connection } from "./support/replicas.ts";
 
 const opened: Replica[] = [];
 
@@ -69,6 +69,43 @@ test("goes on where it was when the link breaks after it", async () => {
   connect(alice, bob);
   await settled(bob, alice);
 
+  expect(await changesOf(bob)).toEqual(await changesOf(alice));
+});
+
+/** Closes the link once so many of its frames have come. */
+const dropAfter = (frames: number, { links }: Connection): Promise<void> =>
+  new Promise((resolve) => {
+    let left = frames;
+    links[1].on("frame", () => {
+      left -= 1;
+      if (left > 0) return;
+      links[0].close("test");
+      resolve();
+    });
+  });
+
+test("goes on where it was when the link breaks in the middle of it", async () => {
+  const [alice, bob, carol] = [await openReplica(), await openReplica(), await openReplica()];
+  // More than fifteen parts.
+  await execOn(alice, {
+    sql: `WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+      INSERT INTO notes (id, title, body) SELECT 'id ' || i, '', hex(randomblob(1200)) FROM n`,
+  });
+  const received: number[] = [];
+  const counting = (connection: Connection): Connection => {
+    const index = received.push(0) - 1;
+    connection.links[1].on("frame", (frame) => (received[index] = (received[index] ?? 0) + frame.length));
+    return connection;
+  };
+
+  await dropAfter(14, counting(connect(alice, bob)));
+  counting(connect(alice, bob));
+  await settled(bob, alice);
+  counting(connect(alice, carol));
+  await settled(carol, alice);
+
+  const [, rest = Infinity, whole = 0] = received;
+  expect(rest).toBeLessThan(whole * 0.7);
   expect(await changesOf(bob)).toEqual(await changesOf(alice));
 });
 

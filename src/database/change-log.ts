@@ -10,7 +10,7 @@ import type { ChangeGroup } from "../replication/change.ts";
 import { createDigestBuilder } from "../replication/digest.ts";
 import { maxImageBytes } from "../replication/limits.ts";
 import { versionOf, type Frontier } from "../replication/frontier.ts";
-import type { Cursor, TableDigest } from "../replication/message.ts";
+import type { Cursor, ImagePart, ImagePlace, TableDigest } from "../replication/message.ts";
 import * as books from "./bookkeeping.ts";
 import { newestVersion, readFrontier, readStretch, visitAllChanges, type Stretch } from "./change-reader.ts";
 import { isApplicable, mergeGroups, type Merged } from "./change-writer.ts";
@@ -26,16 +26,17 @@ import {
 } from "./conflicts.ts";
 import type { Connection, MaybePromise } from "./connection.ts";
 import type { Database } from "./database.ts";
+import { createImageShelf, type MadeImage } from "./image-shelf.ts";
 import { forgetOldRequests } from "./request-log.ts";
 import { tidyRuns } from "./origin-runs.ts";
 import { SnapshotRefusedError } from "./snapshot-refused.ts";
-import { countCells, takeSnapshot, writeSnapshot, type Snapshot } from "./snapshot.ts";
+import { countCells, takeSnapshot, writeSnapshot } from "./snapshot.ts";
 import { readQuarantine, takeFromQuarantine } from "./quarantine.ts";
 
 /** Below this, merging takes no longer than a person notices. */
 const defaultLeastSnapshotCells = 2_000;
 
-/** Beyond this an image most likely does not fit into a message, and making it would stall the app for too long. */
+/** Beyond this making an image would stall the app for too long. */
 const mostSnapshotCells = 1_000_000;
 
 /** Changes of one stretch, about. Larger ones hold up what the app asks for, smaller ones cost more per change. */
@@ -57,12 +58,15 @@ export interface Delta {
   readonly claims: Frontier;
 }
 
-/** A stretch that begins with the log and has an image in place of its groups. */
-export type SnapshotStretch = Omit<LogStretch, "quarantineTo"> & Pick<Snapshot, "image">;
+/** Transactions that an image may lack to be given to one more newcomer: those come as changes after it. */
+const mostMissed = 1_000;
+
+/** A stretch that begins with the log and has an image in place of its groups, of which this is the part to begin with. */
+export type SnapshotStretch = Omit<LogStretch, "quarantineTo"> & { readonly part: ImagePart };
 
 export interface SnapshotDelta {
   readonly peer: SiteId;
-  readonly image: Uint8Array;
+  readonly part: ImagePart;
   /** After it everything in the image was read. */
   readonly cursor: Cursor;
 }
@@ -100,11 +104,19 @@ export interface ChangeLog {
   apply(delta: Delta): Promise<Applied>;
   /**
    * Everything that replicates as one image, for a replica that holds nothing; undefined when there is so little of it that
-   * changes are as good, or so much that it would not fit into a message.
+   * changes are as good, or so much that an image would be too large. An image that is here is given again.
+   * @param resume - where to go on in an image that is perhaps still here
    */
-  readSnapshot(): Promise<SnapshotStretch | undefined>;
-  /** Takes in what readSnapshot() gave at a peer, with the cursor in one transaction. @throws SnapshotRefusedError */
-  takeSnapshot(given: SnapshotDelta): Promise<Applied>;
+  readSnapshot(resume?: ImagePlace): Promise<SnapshotStretch | undefined>;
+  /** The next part of an image; undefined when it is gone. */
+  readImagePart(place: ImagePlace): ImagePart | undefined;
+  /**
+   * Takes in what readSnapshot() and readImagePart() gave at a peer, with the cursor in one transaction; undefined before
+   * the last part is there. @throws SnapshotRefusedError
+   */
+  takeSnapshot(given: SnapshotDelta): Promise<Applied | undefined>;
+  /** Forgets all other images: `made` here, by number, and in parts from peers. */
+  keepImages(made: readonly number[], from: readonly SiteId[]): void;
   digest(): Promise<{ readonly frontier: Frontier; readonly tables: readonly TableDigest[] }>;
   /** Applies what the schema can take by now; answers the number of changes that had an effect. */
   replayQuarantine(): Promise<number>;
@@ -188,6 +200,38 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
       const merged = await merge(connection, groups, seen, wrote);
       return { result: merged.count, tables: merged.tables };
     });
+  const images = createImageShelf();
+  database.onSchemaChange(images.dropMade);
+
+  /** One that is here and not much older, or a new one. */
+  const imageOfNow = async (connection: Connection): Promise<MadeImage | undefined> => {
+    const newest = images.newest();
+    if (newest !== undefined && database.version - newest.to <= mostMissed) return newest;
+    const cells = await countCells(connection, database.syncedTables, mostSnapshotCells + 1);
+    if (cells < leastSnapshotCells || cells > mostSnapshotCells) return undefined;
+    const snapshot = await writeSnapshot(connection, database.syncedTables, own);
+    return snapshot.bytes.length > maxImageBytes ? undefined : images.add(snapshot);
+  };
+
+  const takeImage = (peer: SiteId, image: Uint8Array, cursor: Cursor): Promise<Applied> =>
+    database
+      .transact(
+        { type: "remote", peerId: peer },
+        async (connection, wrote) => {
+          const taken = await takeSnapshot(connection, database.syncedTables, own, cursor.position);
+          await wrote(peer);
+          await books.writeCursor(connection, peer, cursor);
+          const result = { count: taken.count, grew: true, frontier: await frontierNow(connection) };
+          return { result, tables: taken.tables };
+        },
+        image,
+      )
+      .catch((error: unknown) => {
+        // Not even a database.
+        if (!(error instanceof LedgerError) || error.code !== "LEDGER_SQL_ERROR") throw error;
+        throw new SnapshotRefusedError("malformed", error.message);
+      });
+
   // What became applicable just before the process ended.
   await replayQuarantine();
 
@@ -240,34 +284,26 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
       seen = Math.max(seen, version);
     },
 
-    readSnapshot: () =>
+    readSnapshot: (resume) =>
       database.read(async (connection) => {
-        const cells = await countCells(connection, database.syncedTables, mostSnapshotCells + 1);
-        if (cells < leastSnapshotCells || cells > mostSnapshotCells) return undefined;
-        const snapshot = await writeSnapshot(connection, database.syncedTables, own);
-        if (snapshot.image.length > maxImageBytes) return undefined;
+        const given = resume === undefined ? undefined : images.find(resume.image);
+        const image = given ?? (await imageOfNow(connection));
+        if (image === undefined) return undefined;
+        const offset = given === undefined ? 0 : (resume?.offset ?? 0);
+        const part = images.partAt({ image: image.image, offset });
+        if (part === undefined) return undefined;
         // Not complete: it says nothing of the quarantine, and claims nothing.
-        return { ...snapshot, groups: [], rest: 0, complete: false, frontier: await frontierNow(connection) };
+        return { part, to: image.to, groups: [], rest: 0, complete: false, frontier: await frontierNow(connection) };
       }),
 
-    takeSnapshot: ({ peer, image, cursor }) =>
-      database
-        .transact(
-          { type: "remote", peerId: peer },
-          async (connection, wrote) => {
-            const taken = await takeSnapshot(connection, database.syncedTables, own, cursor.position);
-            await wrote(peer);
-            await books.writeCursor(connection, peer, cursor);
-            const result = { count: taken.count, grew: true, frontier: await frontierNow(connection) };
-            return { result, tables: taken.tables };
-          },
-          image,
-        )
-        .catch((error: unknown) => {
-          // Not even a database.
-          if (!(error instanceof LedgerError) || error.code !== "LEDGER_SQL_ERROR") throw error;
-          throw new SnapshotRefusedError("malformed", error.message);
-        }),
+    readImagePart: images.partAt,
+
+    takeSnapshot: async ({ peer, part, cursor }) => {
+      const bytes = images.collect(peer, part);
+      return bytes === undefined ? undefined : takeImage(peer, bytes, cursor);
+    },
+
+    keepImages: images.keepOnly,
 
     digest: () =>
       database.read(async (connection) => {

@@ -53,7 +53,8 @@ const first = async (connection: Connection, sql: string, params: readonly (stri
   Number((await connection.all(sql, params))[0]?.[0] ?? 0);
 
 export interface Snapshot {
-  readonly image: Uint8Array<ArrayBuffer>;
+  /** The image. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
   /** The local version up to which everything is in it. */
   readonly to: number;
 }
@@ -112,7 +113,7 @@ export const writeSnapshot = async (
     await connection.images.detach(image).catch(() => {});
     throw error;
   }
-  return { image: await connection.images.detach(image), to };
+  return { bytes: await connection.images.detach(image), to };
 };
 
 const refuse = (refusal: SnapshotRefusal, detail: string): never => {

@@ -9,12 +9,13 @@ import { createByteReader, MalformedError, type ByteReader } from "./byte-reader
 import { createByteWriter, type ByteWriter } from "./byte-writer.ts";
 import { decodeGroups, encodeGroups } from "./groups-codec.ts";
 import type { Frontier } from "./frontier.ts";
-import { maxImageBytes, type ReplicationLimits } from "./limits.ts";
+import { maxImageBytes, maxPartBytes, type ReplicationLimits } from "./limits.ts";
 import type { Changes, Digest, Hello, Message, Progress, SnapshotMessage, TableDigest, Want } from "./message.ts";
 
 const tags = { hello: 1, changes: 2, progress: 3, digest: 4, rewind: 5, want: 6, snapshot: 7 } as const;
 const completeFlag = 1;
 const emptyFlag = 1;
+const resumeFlag = 2;
 
 /** What is wrong with a message; for the log and the link's close code. */
 export interface DecodeError {
@@ -65,13 +66,20 @@ export const encodeMessage = (message: Message): Uint8Array<ArrayBuffer> => {
       encodeFrontier(writer, message.frontier);
       break;
     case "want":
-      writer.byte(message.isEmpty ? emptyFlag : 0);
+      writer.byte((message.isEmpty ? emptyFlag : 0) | (message.resume === undefined ? 0 : resumeFlag));
       encodeFrontier(writer, message.frontier);
+      if (message.resume !== undefined) {
+        writer.varint(message.resume.image);
+        writer.varint(message.resume.offset);
+      }
       break;
     case "snapshot":
       writer.varint(message.to);
       encodeFrontier(writer, message.frontier);
-      writer.block(message.image);
+      writer.varint(message.part.image);
+      writer.varint(message.part.size);
+      writer.varint(message.part.offset);
+      writer.block(message.part.bytes);
       break;
     case "digest":
       writer.varint(message.tables.length);
@@ -113,15 +121,21 @@ const decodeProgress = (reader: ByteReader, limits: ReplicationLimits): Progress
 
 const decodeWant = (reader: ByteReader, limits: ReplicationLimits): Want => {
   const flags = reader.byte();
-  if (flags > emptyFlag) throw new MalformedError("want flags");
-  return { type: "want", isEmpty: flags === emptyFlag, frontier: decodeFrontier(reader, limits) };
+  if (flags > (emptyFlag | resumeFlag) || flags === resumeFlag) throw new MalformedError("want flags");
+  const frontier = decodeFrontier(reader, limits);
+  if (flags < resumeFlag) return { type: "want", isEmpty: flags === emptyFlag, frontier };
+  return { type: "want", isEmpty: true, resume: { image: reader.varint(), offset: reader.varint() }, frontier };
 };
 
 const decodeSnapshot = (reader: ByteReader, limits: ReplicationLimits): SnapshotMessage => {
   const to = reader.varint();
   const frontier = decodeFrontier(reader, limits);
   if (to < 1) throw new MalformedError("snapshot of nothing");
-  return { type: "snapshot", to, frontier, image: reader.block(maxImageBytes) };
+  const [image, size, offset] = [reader.varint(), reader.varint(), reader.varint()];
+  if (size > maxImageBytes) throw new MalformedError("image too large");
+  const bytes = reader.block(maxPartBytes);
+  if (bytes.length === 0 || bytes.length > size - offset) throw new MalformedError("image part");
+  return { type: "snapshot", to, frontier, part: { image, size, offset, bytes } };
 };
 
 const decodeDigest = (reader: ByteReader, limits: ReplicationLimits): Digest => {

@@ -5,8 +5,11 @@
 
 import type { LinkId, SiteId } from "../common/ids.ts";
 import { forEachStreaming, readIfDue, setTimer, tell, unchanged, withLink } from "./core-links.ts";
-import type { CoreState, Effect, Step, StreamingLink } from "./core-state.ts";
+import type { CoreState, Effect, KeptImage, Step, StreamingLink, Taking } from "./core-state.ts";
 import { covers, emptyFrontier, frontierSince, mergeFrontiers, versionOf, type Frontier } from "./frontier.ts";
+
+/** Peers that a snapshot is taken from at once: the second one when the first does not go on. */
+const mostDonors = 2;
 
 interface Candidate {
   readonly id: LinkId;
@@ -57,16 +60,28 @@ export const askIfDue = (state: CoreState, overdue: Frontier = emptyFrontier): S
     return { state: answered, effects: awaits ? [setTimer(answered, "relay")] : [] };
   }
   const { news, told } = tell(answered, best.link, answered.frontier);
-  const isEmpty = !answered.hadSnapshot && answered.frontier.size === 0;
-  const toldEmpty = isEmpty || best.link.toldEmpty;
-  const link: StreamingLink = { ...best.link, told, sentDigest: undefined, asked: best.lacked, heard: true, toldEmpty };
+  const { isEmpty, kept } = snapshotFrom(answered, best.link);
+  const taking: Taking | undefined = isEmpty ? { phase: "asked", kept } : best.link.taking;
+  const link: StreamingLink = { ...best.link, told, sentDigest: undefined, asked: best.lacked, heard: true, taking };
+  const resume = kept === undefined ? {} : { resume: { image: kept.image, offset: kept.offset } };
   return {
     state: withLink(answered, best.id, link),
     effects: [
-      { type: "send", link: best.id, message: { type: "want", isEmpty, frontier: news } },
+      { type: "send", link: best.id, message: { type: "want", isEmpty, ...resume, frontier: news } },
       setTimer(answered, "patience"),
     ],
   };
+};
+
+/** Whether the peer of `link` is to know that this replica holds nothing, and what came of an image of its (invariant 9). */
+const snapshotFrom = (
+  state: CoreState,
+  { taking, peer, peerEpoch }: StreamingLink,
+): { readonly isEmpty: boolean; readonly kept: KeptImage | undefined } => {
+  const donors = [...state.links.values()].filter((link) => link.phase === "streaming" && link.taking !== undefined);
+  const isEmpty = !state.hadSnapshot && state.frontier.size === 0 && taking === undefined && donors.length < mostDonors;
+  const isHis = isEmpty && state.kept?.peer === peer && state.kept.epoch === peerEpoch;
+  return { isEmpty, kept: isHis ? state.kept : undefined };
 };
 
 /** What authors were to send by itself and was lacked all this time is asked for, and what no frontier names is offered. */

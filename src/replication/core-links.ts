@@ -40,10 +40,21 @@ export const tell = (
 
 /** Starts a read when one is due and allowed (invariants 4 and 9). */
 export const readIfDue = (state: CoreState, id: LinkId, link: StreamingLink): Step => {
-  const mayRead = !link.reading && !link.congested && link.snapshotTo === undefined;
-  if (!link.behind || !mayRead) return { state: withLink(state, id, link), effects: [] };
+  const { giving } = link;
+  const nothing: Step = { state: withLink(state, id, link), effects: [] };
+  if (link.reading || link.congested) return nothing;
+  if (giving?.phase === "sending") {
+    if (giving.next === giving.size) return nothing;
+    const { image, next: offset } = giving;
+    return {
+      state: withLink(state, id, { ...link, reading: true }),
+      effects: [{ type: "read-image", link: id, pass: link.pass, image, offset }],
+    };
+  }
+  if (!link.behind) return nothing;
+  const mayBeImage = giving !== undefined && link.position === 0 && link.repair === "none";
   return {
-    state: withLink(state, id, { ...link, reading: true, behind: false, offerDue: false, snapshotDue: false }),
+    state: withLink(state, id, { ...link, reading: true, behind: false, offerDue: false, giving: undefined }),
     effects: [
       {
         type: "read-changes",
@@ -52,7 +63,8 @@ export const readIfDue = (state: CoreState, id: LinkId, link: StreamingLink): St
         after: link.position,
         quarantineAfter: link.quarantinePosition,
         known: link.repair === "running" ? emptyFrontier : link.held,
-        mayBeImage: link.snapshotDue && link.position === 0 && link.repair === "none",
+        mayBeImage,
+        ...(mayBeImage && giving.resume !== undefined ? { resume: giving.resume } : {}),
       },
     ],
   };
@@ -71,8 +83,7 @@ export const fromTheBeginning = (link: StreamingLink): StreamingLink => ({
   quarantinePosition: 0,
   pass: link.pass + 1,
   stored: 0,
-  snapshotTo: undefined,
-  snapshotDue: false,
+  giving: undefined,
   behind: true,
   peerDigest: undefined,
   sentDigest: undefined,

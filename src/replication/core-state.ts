@@ -5,7 +5,7 @@
 import type { Epoch, LinkId, SiteId } from "../common/ids.ts";
 import type { ChangeGroup } from "./change.ts";
 import { emptyFrontier, type Frontier } from "./frontier.ts";
-import type { Cursor, Message, TableDigest } from "./message.ts";
+import type { Cursor, ImagePart, ImagePlace, Message, TableDigest } from "./message.ts";
 
 /** Waits of the core, all in milliseconds. */
 export interface Delays {
@@ -17,6 +17,8 @@ export interface Delays {
   readonly progressDelayMs: number;
   /** Quiet time before digests are compared. */
   readonly digestDelayMs: number;
+  /** An image that was not sent or received as a whole is kept this long for a link that comes back. */
+  readonly imagesDelayMs: number;
 }
 
 export const defaultDelays: Delays = {
@@ -24,6 +26,7 @@ export const defaultDelays: Delays = {
   patienceDelayMs: 1_000,
   progressDelayMs: 20,
   digestDelayMs: 500,
+  imagesDelayMs: 30_000,
 };
 
 interface LinkBase {
@@ -32,6 +35,31 @@ interface LinkBase {
   readonly peerEpoch: Epoch;
   /** What the peer was told that this replica holds. */
   readonly told: Frontier;
+}
+
+/** A snapshot for the peer, which holds nothing. */
+export type Giving =
+  | { readonly phase: "due"; readonly resume: ImagePlace | undefined }
+  /** The part at `next` is to be sent; when that is the image's end, the peer has the word. */
+  | {
+      readonly phase: "sending";
+      readonly image: number;
+      readonly size: number;
+      readonly to: number;
+      readonly next: number;
+    };
+
+/** A snapshot from the peer. */
+export type Taking =
+  /** It was told that this replica holds nothing, and what came of an image over an earlier link, if anything did. */
+  | { readonly phase: "asked"; readonly kept: Omit<ImagePart, "bytes"> | undefined }
+  /** The part at `offset` must come next. */
+  | ({ readonly phase: "receiving" } & Omit<ImagePart, "bytes">);
+
+/** What came of an image before its link was lost. */
+export interface KeptImage extends Omit<ImagePart, "bytes"> {
+  readonly peer: SiteId;
+  readonly epoch: Epoch;
 }
 
 export interface GreetingLink extends LinkBase {
@@ -71,12 +99,8 @@ export interface StreamingLink extends LinkBase {
   readonly toldTaken: number;
   /** Rows of this peer were stored whose stretch has not reached the end of its log. */
   readonly partial: boolean;
-  /** Ends at this position the snapshot that the peer was sent and has not said anything of. */
-  readonly snapshotTo: number | undefined;
-  /** The peer holds nothing and asked: a snapshot may serve it. */
-  readonly snapshotDue: boolean;
-  /** The peer was told that this replica holds nothing. */
-  readonly toldEmpty: boolean;
+  readonly giving: Giving | undefined;
+  readonly taking: Taking | undefined;
   /** The link has no room. */
   readonly congested: boolean;
   /** The peer's newest digest, until either side's frontier moves. */
@@ -103,6 +127,7 @@ export interface CoreState {
   readonly overdue: Frontier;
   /** A snapshot came already, taken or refused: from now on changes only. */
   readonly hadSnapshot: boolean;
+  readonly kept: KeptImage | undefined;
   /** Digest of the whole database; undefined as soon as anything changes. */
   readonly digest: readonly TableDigest[] | undefined;
 }
@@ -121,7 +146,7 @@ export interface LogStretch {
   readonly frontier: Frontier;
 }
 
-export type TimerName = "relay" | "patience" | "progress" | "digest";
+export type TimerName = "relay" | "patience" | "progress" | "digest" | "images";
 
 /** Facts. Those from the database must come in the order in which the database brought them about (invariant 3). */
 export type Input =
@@ -153,9 +178,11 @@ export type Input =
       /** As in the order to read. */
       readonly pass: number;
       readonly stretch: LogStretch;
-      /** The stretch as an image instead of its groups, of which there are none then. */
-      readonly image?: Uint8Array;
+      /** Of an image instead of the stretch's groups, of which there are none then: the first part that is due. */
+      readonly part?: ImagePart;
     }
+  /** Answers `read-image`; without a part when the image is gone. */
+  | { readonly type: "image-read"; readonly link: LinkId; readonly pass: number; readonly part: ImagePart | undefined }
   /** What was ordered by `take-snapshot` was not taken, and nothing changed by it. */
   | { readonly type: "snapshot-refused"; readonly link: LinkId }
   | {
@@ -190,14 +217,21 @@ export type Effect =
       readonly known: Frontier;
       /** Whether it may be answered by an image of everything. */
       readonly mayBeImage: boolean;
+      /** Of an image that is to be gone on with if it is still there. */
+      readonly resume?: ImagePlace;
     }
+  /** To be answered when what was sent before is on its way. */
+  | ({ readonly type: "read-image"; readonly link: LinkId; readonly pass: number } & ImagePlace)
+  /** Keeps the part. With the last one the image is taken, which is answered. */
   | {
       readonly type: "take-snapshot";
       readonly link: LinkId;
       readonly peer: SiteId;
-      readonly image: Uint8Array;
+      readonly part: ImagePart;
       readonly cursor: Cursor;
     }
+  /** Of the images that were made here, and of those that came in parts from peers, only these are needed any more. */
+  | { readonly type: "keep-images"; readonly given: readonly number[]; readonly from: readonly SiteId[] }
   | {
       readonly type: "apply-changes";
       readonly link: LinkId;
@@ -211,7 +245,7 @@ export type Effect =
     }
   | { readonly type: "read-digest" }
   | { readonly type: "read-frontier" }
-  /** Starts the timer, or lets it run when it does already; `digest` starts anew. */
+  /** Starts the timer, or lets it run when it does already; `digest` and `images` start anew. */
   | { readonly type: "set-timer"; readonly timer: TimerName; readonly afterMs: number }
   | { readonly type: "report-digest"; readonly peer: SiteId; readonly agrees: boolean }
   /** Another replica writes under this one's id: take a new one, and begin anew with it. */
@@ -219,7 +253,7 @@ export type Effect =
   | { readonly type: "disconnect"; readonly link: LinkId; readonly code: DisconnectCode };
 
 /** Why the core ends a link. */
-export type DisconnectCode = "HELLO_EXPECTED" | "HELLO_TWICE" | "SNAPSHOT_UNASKED";
+export type DisconnectCode = "HELLO_EXPECTED" | "HELLO_TWICE" | "SNAPSHOT_UNASKED" | "SNAPSHOT_GAP";
 
 export interface Step {
   readonly state: CoreState;
@@ -235,5 +269,6 @@ export const createCoreState = (own: SiteId, delays: Delays = defaultDelays, res
   arriving: emptyFrontier,
   overdue: emptyFrontier,
   hadSnapshot: false,
+  kept: undefined,
   digest: undefined,
 });

@@ -23,18 +23,20 @@
  * 7. Nothing but `hello` is accepted first, and `hello` only once.
  * 8. At most one peer is asked at a time, and none for what is on its way, so that everything comes once. An author that
  *    is linked, and a peer that was asked, are waited for only so long.
- * 9. A snapshot is sent only to who said that it holds nothing, and taken only by who did. It claims nothing: the stretch
- *    that follows does, which is not read before the peer said what became of the snapshot.
+ * 9. A snapshot is sent only to who said that it holds nothing, and taken only by who did, who says so to two at most. It
+ *    claims nothing: the stretch that follows does, which is not read before the peer said what became of the snapshot.
  */
 
 import type { LinkId } from "../common/ids.ts";
 import { compareAnew, compareDigests, digested, elapsedDigest } from "./core-digest.ts";
 import { askIfDue, elapsedPatience, elapsedRelay } from "./core-asks.ts";
+import { elapsedImages, imageRead, keptAfter, receivedSnapshot, snapshotRefused } from "./core-snapshots.ts";
 import { forEachStreaming, fromTheBeginning, readIfDue, setTimer, tell, unchanged, withLink } from "./core-links.ts";
 import type {
   CoreState,
   DisconnectCode,
   Effect,
+  Giving,
   GreetingLink,
   Input,
   Step,
@@ -95,9 +97,8 @@ const greeted = (
     taken: 0,
     toldTaken: 0,
     partial: false,
-    snapshotTo: undefined,
-    snapshotDue: false,
-    toldEmpty: false,
+    giving: undefined,
+    taking: undefined,
     congested: false,
     peerDigest: undefined,
     sentDigest: undefined,
@@ -124,6 +125,8 @@ const receivedChanges = (state: CoreState, id: LinkId, link: StreamingLink, chan
     held,
     partial: !changes.complete,
     heard: true,
+    // In the middle of an image they mean that it is gone.
+    taking: link.taking?.phase === "receiving" ? undefined : link.taking,
     peerDigest: undefined,
     sentDigest: undefined,
   };
@@ -145,45 +148,20 @@ const receivedChanges = (state: CoreState, id: LinkId, link: StreamingLink, chan
   };
 };
 
-/** Invariant 9. */
-const receivedSnapshot = (state: CoreState, id: LinkId, link: StreamingLink, message: SnapshotMessage): Step => {
-  const next: StreamingLink = {
-    ...link,
-    held: mergeFrontiers(link.held, message.frontier),
-    partial: true,
-    heard: true,
-    peerDigest: undefined,
-    sentDigest: undefined,
-  };
-  const cursor = { epoch: link.peerEpoch, position: message.to };
-  return {
-    state: withLink({ ...state, hadSnapshot: true }, id, next),
-    effects: [{ type: "take-snapshot", link: id, peer: link.peer, image: message.image, cursor }],
-  };
-};
-
-const snapshotRefused = (state: CoreState, id: LinkId): Step => {
-  const link = state.links.get(id);
-  if (link?.phase !== "streaming") return unchanged(state);
-  const { frontier } = state;
-  return {
-    state: withLink(state, id, { ...link, told: frontier }),
-    effects: [{ type: "send", link: id, message: { type: "rewind", frontier } }],
-  };
-};
-
 const receivedProgress = (state: CoreState, id: LinkId, link: StreamingLink, message: Progress | Want): Step => {
   const held = mergeFrontiers(link.held, message.frontier);
   const isDue = message.type === "want" || (link.offerDue && covers(held, state.frontier));
-  const isTaken = message.type === "progress" && message.taken >= (link.snapshotTo ?? 0);
+  const { giving } = link;
+  const isGiven = giving?.phase === "sending" && giving.next === giving.size;
+  const isTaken = isGiven && message.type === "progress" && message.taken >= giving.to;
+  const isDueToGive = giving === undefined && message.type === "want" && message.isEmpty;
   const step = readIfDue(state, id, {
     ...link,
     held,
     peerDigest: undefined,
     behind: link.behind || isDue,
     stored: message.type === "progress" ? Math.max(link.stored, message.taken) : link.stored,
-    snapshotTo: isTaken ? undefined : link.snapshotTo,
-    snapshotDue: link.snapshotDue || (message.type === "want" && message.isEmpty),
+    giving: isTaken ? undefined : isDueToGive ? { phase: "due", resume: message.resume } : giving,
   });
   const asks = askIfDue(step.state);
   return { state: asks.state, effects: [...step.effects, ...asks.effects, setTimer(state, "digest")] };
@@ -222,8 +200,7 @@ const received = (state: CoreState, input: Extract<Input, { type: "received" }>)
     case "digest":
       return compareDigests(state, input.link, { ...link, peerDigest: message.tables });
     case "snapshot":
-      if (!link.toldEmpty) return refuse("SNAPSHOT_UNASKED");
-      return receivedSnapshot(state, input.link, { ...link, toldEmpty: false }, message);
+      return receivedSnapshot(state, input.link, link, message);
     case "rewind":
       return readIfDue(state, input.link, { ...fromTheBeginning(link), held: message.frontier, asked: undefined });
   }
@@ -247,28 +224,35 @@ const read = (state: CoreState, input: Extract<Input, { type: "read" }>): Step =
     rest: stretch.rest,
     repair: link.repair === "running" && stretch.complete ? "done" : link.repair,
   };
-  const { image } = input;
+  const { part } = input;
   const isNews =
-    image !== undefined || stretch.groups.length > 0 || (stretch.complete && !covers(link.held, stretch.frontier));
+    part !== undefined || stretch.groups.length > 0 || (stretch.complete && !covers(link.held, stretch.frontier));
   if (!isNews) return readIfDue(grown, input.link, next);
 
   const { news, told } = tell(grown, link, stretch.frontier);
   const { to, complete, groups } = stretch;
   const message: Changes | SnapshotMessage =
-    image === undefined
+    part === undefined
       ? { type: "changes", to, complete, frontier: news, groups }
-      : { type: "snapshot", to, frontier: news, image };
-  const snapshotTo = image === undefined ? undefined : to;
+      : { type: "snapshot", to, frontier: news, part };
+  const giving: Giving | undefined =
+    part === undefined
+      ? link.giving
+      : { phase: "sending", image: part.image, size: part.size, to, next: part.offset + part.bytes.length };
   const step = readIfDue(grown, input.link, {
     ...next,
     told,
-    snapshotTo,
+    giving,
     sentDigest: undefined,
     peerDigest: undefined,
   });
   return {
     state: step.state,
-    effects: [{ type: "send", link: input.link, message }, ...step.effects, setTimer(grown, "digest")],
+    effects: [
+      { type: "send", link: input.link, message },
+      ...step.effects,
+      setTimer(grown, part === undefined ? "digest" : "images"),
+    ],
   };
 };
 
@@ -348,6 +332,8 @@ const elapsed = (state: CoreState, timer: TimerName): Step => {
       return tellEveryone(state);
     case "digest":
       return elapsedDigest(state);
+    case "images":
+      return elapsedImages(state);
   }
 };
 
@@ -369,7 +355,7 @@ const lost = (state: CoreState, id: LinkId): Step => {
   const links = new Map(state.links);
   links.delete(id);
   // What was being applied may have failed with the link.
-  const asks = askIfDue({ ...state, links, arriving: emptyFrontier });
+  const asks = askIfDue({ ...state, links, arriving: emptyFrontier, kept: keptAfter(state, link) });
   if (link?.phase !== "streaming" || !link.partial) return asks;
   // Rows of an unfinished stretch are in no frontier, and may now be nowhere else: offer them to everyone.
   const offer = offerLater(asks.state, id);
@@ -389,6 +375,8 @@ export const step = (state: CoreState, input: Input): Step => {
       return frontierRead(state, input.frontier);
     case "read":
       return read(state, input);
+    case "image-read":
+      return imageRead(state, input);
     case "applied":
       return applied(state, input);
     case "digested":

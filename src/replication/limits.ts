@@ -30,5 +30,8 @@ export const defaultReplicationLimits: ReplicationLimits = {
 /** cr-sqlite stores larger counters, but a row that holds one can never be written again. */
 export const maxCounter = 2 ** 31 - 1;
 
-/** Of a snapshot's image: leaves room in a message for what goes with it. */
-export const maxImageBytes = 48 * 1024 * 1024;
+/** Of a snapshot's image, which its taker has in memory as a whole. */
+export const maxImageBytes = 96 * 1024 * 1024;
+
+/** Of an image in one message. */
+export const maxPartBytes = 1024 * 1024;

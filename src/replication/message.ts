@@ -44,20 +44,36 @@ export interface Want {
   readonly type: "want";
   /** The sender holds nothing at all: a snapshot would do. */
   readonly isEmpty: boolean;
+  /** Of an image that the receiver began to send over an earlier link: the part that comes next. Only with `isEmpty`. */
+  readonly resume?: ImagePlace;
   readonly frontier: Frontier;
 }
 
+export interface ImagePlace {
+  /** Images that the sender made since it opened its database are numbered from 1. */
+  readonly image: number;
+  /** Bytes before this place. */
+  readonly offset: number;
+}
+
+/** Bytes of an image, which is a SQLite database; docs/protocol.md says what is in it. */
+export interface ImagePart extends ImagePlace {
+  /** Bytes of the whole image. */
+  readonly size: number;
+  readonly bytes: Uint8Array;
+}
+
 /**
- * Everything that the sender's log held up to `to`, in place of the first stretches of it. Only for who said that it holds
- * nothing. Nothing more is sent until the receiver says that it took it (`progress`), or that it wants changes (`rewind`).
+ * Part of an image of everything that the sender's log held up to `to`, in place of the first stretches of it. Only for who
+ * said that it holds nothing. Parts come in order. After the last one nothing more is sent until the receiver says that it
+ * took the image (`progress`), or that it wants changes (`rewind`).
  */
 export interface SnapshotMessage {
   readonly type: "snapshot";
   readonly to: number;
   /** As of `changes`. */
   readonly frontier: Frontier;
-  /** A SQLite database; docs/protocol.md says what is in it. */
-  readonly image: Uint8Array;
+  readonly part: ImagePart;
 }
 
 /**
@@ -86,4 +102,4 @@ export interface Digest {
 export type Message = Hello | Changes | Progress | Want | SnapshotMessage | Digest | Rewind;
 
 /** Version of this protocol; in the link handshake, so that both sides can say why they do not understand each other. */
-export const protocolVersion = 2;
+export const protocolVersion = 3;

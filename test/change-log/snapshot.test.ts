@@ -2,7 +2,9 @@
 
 import { afterEach, describe, expect, it } from "vitest";
 import { openMemoryHost } from "../../src/database/memory-host.ts";
+import type { Applied } from "../../src/database/change-log.ts";
 import type { Snapshot } from "../../src/database/snapshot.ts";
+import type { ImagePart } from "../../src/replication/message.ts";
 import { changesOf, closeLogs, openLog, send, sync, type Log } from "./logs.ts";
 
 afterEach(closeLogs);
@@ -30,15 +32,24 @@ const openAlice = async (): Promise<Log> => {
 const snapshotOf = async (giver: Log): Promise<Snapshot> => {
   const snapshot = await giver.log.readSnapshot();
   if (snapshot === undefined) throw new Error("no snapshot was made");
-  return snapshot;
+  const { part, to } = snapshot;
+  const bytes = new Uint8Array(part.size);
+  for (let next: ImagePart | undefined = part; next !== undefined;) {
+    bytes.set(next.bytes, next.offset);
+    next = giver.log.readImagePart({ image: part.image, offset: next.offset + next.bytes.length });
+  }
+  return { bytes, to };
 };
 
-const take = async (giver: Log, taker: Log, snapshot: Snapshot) =>
-  taker.log.takeSnapshot({
+const take = async (giver: Log, taker: Log, { bytes, to }: Snapshot): Promise<Applied> => {
+  const taken = await taker.log.takeSnapshot({
     peer: giver.site,
-    image: snapshot.image,
-    cursor: { epoch: giver.log.epoch, position: snapshot.to },
+    part: { image: 1, size: bytes.length, offset: 0, bytes },
+    cursor: { epoch: giver.log.epoch, position: to },
   });
+  if (taken === undefined) throw new Error("the image was not whole");
+  return taken;
+};
 
 /** What a third replica would be sent, without the local versions in it. */
 const toldBy = async (log: Log): Promise<readonly string[]> => {
@@ -123,6 +134,79 @@ describe("a replica that takes a snapshot", () => {
     await take(alice, bob, await snapshotOf(alice));
 
     expect(commits).toEqual([[["notes", "pairs", "tags"], { type: "remote", peerId: alice.site }]]);
+  });
+});
+
+describe("an image in parts", () => {
+  /** More than three parts. */
+  const openWide = async (): Promise<Log> => {
+    const alice = await openLog(schema, small);
+    await alice.exec(
+      `WITH RECURSIVE i(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM i WHERE x < 100)
+       INSERT INTO notes (id, title) SELECT x, hex(randomblob(5000)) FROM i`,
+    );
+    return alice;
+  };
+  const give = async (giver: Log, taker: Log, { part, to }: { part: ImagePart; to: number }) =>
+    taker.log.takeSnapshot({ peer: giver.site, part, cursor: { epoch: giver.log.epoch, position: to } });
+
+  it("is gone on with at any part, and given to more than one", async () => {
+    const alice = await openWide();
+    const [bob, carol] = [await openLog(schema, small), await openLog(schema, small)];
+    const begun = await alice.log.readSnapshot();
+    if (begun === undefined) throw new Error("no snapshot was made");
+    await give(alice, bob, begun);
+
+    await alice.exec("INSERT INTO notes (id) VALUES ('after it was made')");
+    const offset = begun.part.bytes.length;
+    const resumed = await alice.log.readSnapshot({ image: begun.part.image, offset });
+    const another = await alice.log.readSnapshot();
+    expect(resumed).toMatchObject({ to: begun.to, part: { image: begun.part.image, offset } });
+    expect(another).toMatchObject({ to: begun.to, part: { image: begun.part.image, offset: 0 } });
+
+    let taken = await give(alice, bob, { ...begun, part: resumed?.part as ImagePart });
+    for (let at = 2 * offset; taken === undefined; at += offset) {
+      const part = alice.log.readImagePart({ image: begun.part.image, offset: at });
+      taken = await give(alice, bob, { ...begun, part: part as ImagePart });
+    }
+    await take(alice, carol, await snapshotOf(alice));
+    expect(taken).toMatchObject({ grew: true });
+    expect(await changesOf(bob)).toEqual(await changesOf(carol));
+    await send(alice, bob);
+    expect(await changesOf(bob)).toEqual(await changesOf(alice));
+  });
+
+  it("is another one when it was dropped, or when a table has changed", async () => {
+    const alice = await openWide();
+    const images: (number | undefined)[] = [];
+    const read = async (image?: number): Promise<void> => {
+      const resume = image === undefined ? undefined : { image, offset: 100 };
+      const snapshot = await alice.log.readSnapshot(resume);
+      images.push(snapshot?.part.image);
+      expect(snapshot?.part.offset).toBe(0);
+    };
+
+    await read();
+    alice.log.keepImages([], []);
+    await read(1);
+    await alice.exec("CREATE TABLE more (id TEXT PRIMARY KEY NOT NULL)");
+    await alice.database.enableSync("more");
+    await read(2);
+
+    expect(images).toEqual([1, 2, 3]);
+    expect(alice.log.readImagePart({ image: 1, offset: 0 })).toBeUndefined();
+  });
+
+  it("is not taken when a part before was dropped", async () => {
+    const alice = await openWide();
+    const bob = await openLog(schema, small);
+    const begun = await alice.log.readSnapshot();
+    if (begun === undefined) throw new Error("no snapshot was made");
+    await give(alice, bob, begun);
+    bob.log.keepImages([], []);
+
+    const part = alice.log.readImagePart({ image: begun.part.image, offset: begun.part.bytes.length });
+    await expect(give(alice, bob, { ...begun, part: part as ImagePart })).rejects.toThrow("a part is missing");
   });
 });
 
@@ -229,9 +313,9 @@ describe("a forged image", () => {
     const alice = await openAlice();
     const bob = await openLog(schema, small);
     const snapshot = await snapshotOf(alice);
-    const image = await forge(snapshot.image, sql);
+    const bytes = await forge(snapshot.bytes, sql);
 
-    await expect(take(alice, bob, { ...snapshot, image })).rejects.toThrow(/malformed|other-schema/);
+    await expect(take(alice, bob, { ...snapshot, bytes })).rejects.toThrow(/malformed|other-schema/);
 
     expect(await changesOf(bob)).toEqual([]);
     expect(await bob.rows("SELECT count(*) FROM notes")).toEqual([[0]]);
@@ -251,17 +335,17 @@ describe("a forged image", () => {
     const cases: Uint8Array<ArrayBuffer>[] = [
       new Uint8Array(0),
       new Uint8Array(5000).fill(7),
-      snapshot.image.slice(0, 4096),
+      snapshot.bytes.slice(0, 4096),
     ];
     for (let index = 0; index < 300; index += 1) {
-      const image = snapshot.image.slice();
-      for (let hit = 0; hit <= random(8); hit += 1) image[random(image.length)] = random(256);
-      cases.push(image);
+      const bytes = snapshot.bytes.slice();
+      for (let hit = 0; hit <= random(8); hit += 1) bytes[random(bytes.length)] = random(256);
+      cases.push(bytes);
     }
 
     let refused = 0;
-    for (const image of cases) {
-      const outcome = await take(alice, bob, { ...snapshot, image }).then(
+    for (const bytes of cases) {
+      const outcome = await take(alice, bob, { ...snapshot, bytes }).then(
         () => "taken",
         (error: unknown) => String(error),
       );

@@ -301,11 +301,17 @@ export const examples: readonly Example[] = [
   replication("rewind", { type: "rewind", frontier: new Map([[alice, 5]]) }),
   replication("want", { type: "want", isEmpty: false, frontier: new Map([[alice, 300]]) }),
   replication("want-empty", { type: "want", isEmpty: true, frontier: new Map() }),
+  replication("want-resume", {
+    type: "want",
+    isEmpty: true,
+    resume: { image: 2, offset: 262_144 },
+    frontier: new Map(),
+  }),
   replication("snapshot", {
     type: "snapshot",
     to: 9,
     frontier: new Map([[alice, 7]]),
-    image: new TextEncoder().encode("SQLite"),
+    part: { image: 2, size: 300, offset: 0, bytes: new TextEncoder().encode("SQLite") },
   }),
   note("note-presence", {
     type: "presence",

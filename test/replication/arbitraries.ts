@@ -150,10 +150,23 @@ export const message: fc.Arbitrary<Message> = fc.oneof(
   fc.record({ type: fc.constant("rewind" as const), frontier }),
   fc.record({ type: fc.constant("want" as const), isEmpty: fc.boolean(), frontier }),
   fc.record({
+    type: fc.constant("want" as const),
+    isEmpty: fc.constant(true),
+    resume: fc.record({ image: fc.maxSafeNat(), offset: fc.maxSafeNat() }),
+    frontier,
+  }),
+  fc.record({
     type: fc.constant("snapshot" as const),
     to: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
     frontier,
-    image: fc.uint8Array({ maxLength: 200 }),
+    part: fc
+      .record({
+        image: fc.maxSafeNat(),
+        offset: fc.nat({ max: 1_000_000 }),
+        rest: fc.nat({ max: 1_000 }),
+        bytes: fc.uint8Array({ minLength: 1, maxLength: 200 }),
+      })
+      .map(({ rest, ...part }) => ({ ...part, size: part.offset + part.bytes.length + rest })),
   }),
   fc.record({
     type: fc.constant("digest" as const),

@@ -13,7 +13,7 @@ import {
 } from "../../src/replication/core-state.ts";
 import { step } from "../../src/replication/core.ts";
 import type { Frontier } from "../../src/replication/frontier.ts";
-import type { Message, TableDigest } from "../../src/replication/message.ts";
+import type { ImagePart, Message, TableDigest } from "../../src/replication/message.ts";
 
 const alice = "a1".repeat(16) as SiteId;
 const bob = "b0".repeat(16) as SiteId;
@@ -103,7 +103,7 @@ describe("greeting", () => {
     { type: "rewind", frontier: holds() },
     { type: "want", isEmpty: false, frontier: holds() },
     { type: "changes", to: 1, complete: true, frontier: holds(), groups: [] },
-    { type: "snapshot", to: 1, frontier: holds(), image: new Uint8Array(1) },
+    { type: "snapshot", to: 1, frontier: holds(), part: { image: 1, size: 1, offset: 0, bytes: new Uint8Array(1) } },
   ] as const satisfies readonly Message[])("accepts no $type before hello (invariant 7)", (message) => {
     const { open, receive } = createAlice();
     open(toBob, bob);
@@ -717,14 +717,25 @@ describe("writes that were lost here (invariant 6)", () => {
 });
 
 describe("snapshots", () => {
-  const image = Uint8Array.of(1, 2, 3);
+  const bytes = Uint8Array.of(1, 2, 3);
+  const partAt = (offset: number, fields: Partial<ImagePart> = {}): ImagePart => ({
+    image: 1,
+    size: 6,
+    offset,
+    bytes,
+    ...fields,
+  });
+  const whole = partAt(0, { size: 3 });
   const isEmptyOf = (effects: readonly Effect[]): readonly boolean[] =>
     messages(effects).flatMap((message) => (message.type === "want" ? [message.isEmpty] : []));
   const wantAll: Message = { type: "want", isEmpty: true, frontier: holds() };
-  const theSnapshot: Message = { type: "snapshot", to: 9, frontier: holds({ [bob]: 9 }), image };
+  const snapshotOf = (part: ImagePart): Message => ({ type: "snapshot", to: 9, frontier: holds(), part });
+  const theSnapshot = snapshotOf(whole);
+  const wantsOf = (effects: readonly Effect[]): readonly Message[] =>
+    messages(effects).filter(({ type }) => type === "want");
 
   /** Bob, who holds nothing, has asked and was sent a snapshot. */
-  const givenToBob = () => {
+  const givenToBob = (part = whole) => {
     const core = createAlice();
     core.open(toBob, bob, holds({ [alice]: 9 }));
     core.receive(toBob, { type: "hello", frontier: holds() });
@@ -734,9 +745,17 @@ describe("snapshots", () => {
       link: toBob,
       pass: 0,
       stretch: { groups: [], to: 9, quarantineTo: 0, rest: 0, complete: false, frontier: holds({ [alice]: 9 }) },
-      image,
+      part,
     });
     return { ...core, asked, sent };
+  };
+
+  /** Alice, who holds nothing, has asked Bob and got the first half of an image. */
+  const halfFromBob = (author = bob) => {
+    const core = createAlice();
+    core.open(toBob, bob);
+    core.receive(toBob, { type: "hello", frontier: holds({ [author]: 9 }) });
+    return { ...core, taken: core.receive(toBob, snapshotOf(partAt(0))) };
   };
 
   it("are asked for by who holds nothing, and by nobody else", () => {
@@ -766,7 +785,7 @@ describe("snapshots", () => {
   it("are followed by nothing before the peer says what became of them (invariant 9)", () => {
     const { sent, feed, receive } = givenToBob();
 
-    expect(messages(sent)).toEqual([{ type: "snapshot", to: 9, frontier: holds(), image }]);
+    expect(messages(sent)).toEqual([{ type: "snapshot", to: 9, frontier: holds(), part: whole }]);
     expect(ofType([...sent, ...feed({ type: "committed" })], "read-changes")).toEqual([]);
     expect(ofType(receive(toBob, { type: "progress", taken: 0, frontier: holds() }), "read-changes")).toEqual([]);
     expect(ofType(receive(toBob, { type: "progress", taken: 9, frontier: holds() }), "read-changes")).toMatchObject([
@@ -797,7 +816,9 @@ describe("snapshots", () => {
       complete: false,
     });
 
-    expect(taken).toEqual([{ type: "take-snapshot", link: toBob, peer: bob, image, cursor: { epoch, position: 9 } }]);
+    expect(ofType(taken, "take-snapshot")).toEqual([
+      { type: "take-snapshot", link: toBob, peer: bob, part: whole, cursor: { epoch, position: 9 } },
+    ]);
     expect(ofType(applied, "set-timer").map(({ timer }) => timer)).toContain("progress");
     expect(messages(feed({ type: "elapsed", timer: "progress" }))).toContainEqual({
       type: "progress",
@@ -823,6 +844,150 @@ describe("snapshots", () => {
     link(toBob, bob, holds({ [alice]: 1 }));
 
     expect(receive(toBob, theSnapshot)).toEqual([{ type: "disconnect", link: toBob, code: "SNAPSHOT_UNASKED" }]);
+  });
+
+  it("are read part by part, each when the one before is on its way and the link has room (invariant 4)", () => {
+    const { sent, feed } = givenToBob(partAt(0));
+    const order = { type: "read-image", link: toBob, pass: 0, image: 1, offset: 3 };
+    expect(ofType(sent, "read-image")).toEqual([order]);
+
+    feed({ type: "congested", link: toBob });
+    const last = feed({ type: "image-read", link: toBob, pass: 0, part: partAt(3) });
+    expect(messages(last)).toEqual([{ type: "snapshot", to: 9, frontier: holds(), part: partAt(3) }]);
+    expect(ofType([...last, ...feed({ type: "writable", link: toBob })], "read-image")).toEqual([]);
+  });
+
+  it("wait for room between two parts", () => {
+    const { feed } = givenToBob(partAt(0, { size: 9 }));
+    feed({ type: "congested", link: toBob });
+
+    const full = feed({ type: "image-read", link: toBob, pass: 0, part: partAt(3, { size: 9 }) });
+    const roomy = feed({ type: "writable", link: toBob });
+
+    expect(ofType(full, "read-image")).toEqual([]);
+    expect(ofType(roomy, "read-image")).toMatchObject([{ offset: 6 }]);
+  });
+
+  it("give way to the whole log when the image is gone", () => {
+    const { feed } = givenToBob(partAt(0));
+
+    const gone = feed({ type: "image-read", link: toBob, pass: 0, part: undefined });
+
+    expect(ofType(gone, "read-changes")).toMatchObject([{ after: 0, pass: 1, mayBeImage: false }]);
+  });
+
+  it("are taken when the last part is there", () => {
+    const { receive, taken } = halfFromBob();
+    const last = receive(toBob, snapshotOf(partAt(3)));
+
+    expect([...ofType(taken, "take-snapshot"), ...ofType(last, "take-snapshot")].map(({ part }) => part)).toEqual([
+      partAt(0),
+      partAt(3),
+    ]);
+  });
+
+  it.each([
+    ["leaves some out", partAt(4, { size: 7 })],
+    ["comes again", partAt(0)],
+    ["is of another image", partAt(3, { image: 2 })],
+    ["is of an image of another size", partAt(3, { size: 8 })],
+  ])("of which a part %s end the link", (_, part) => {
+    const { receive } = halfFromBob();
+
+    expect(receive(toBob, snapshotOf(part))).toEqual([{ type: "disconnect", link: toBob, code: "SNAPSHOT_GAP" }]);
+  });
+
+  it("go on where they were when the link to the same opening of the peer's database comes back", () => {
+    const { feed, open, receive } = halfFromBob();
+    feed({ type: "lost", link: toBob });
+    open(toBob, bob);
+
+    const asked = receive(toBob, { type: "hello", frontier: holds({ [bob]: 9 }) });
+    const last = receive(toBob, snapshotOf(partAt(3)));
+
+    expect(wantsOf(asked)).toEqual([
+      { type: "want", isEmpty: true, resume: { image: 1, offset: 3 }, frontier: holds() },
+    ]);
+    expect(ofType(last, "take-snapshot")).toMatchObject([{ part: partAt(3) }]);
+  });
+
+  it("begin anew when the peer has another image by then", () => {
+    const { feed, open, receive } = halfFromBob();
+    feed({ type: "lost", link: toBob });
+    open(toBob, bob);
+    receive(toBob, { type: "hello", frontier: holds({ [bob]: 9 }) });
+
+    const first = receive(toBob, snapshotOf(partAt(0, { image: 2 })));
+
+    expect(ofType(first, "take-snapshot")).toMatchObject([{ part: { image: 2, offset: 0 } }]);
+  });
+
+  it("begin anew when the peer opened its database anew", () => {
+    const { feed, receive } = halfFromBob();
+    feed({ type: "lost", link: toBob });
+    const peerEpoch = "99".repeat(16) as Epoch;
+    feed({ type: "opened", link: toBob, peer: bob, peerEpoch, frontier: holds(), cursor: undefined });
+
+    const asked = receive(toBob, { type: "hello", frontier: holds({ [bob]: 9 }) });
+
+    expect(wantsOf(asked)).toEqual([{ type: "want", isEmpty: true, frontier: holds() }]);
+  });
+
+  it("are forgotten when no link comes back for them", () => {
+    const { feed, open, receive } = halfFromBob();
+    feed({ type: "lost", link: toBob });
+
+    expect(feed({ type: "elapsed", timer: "images" })).toEqual([{ type: "keep-images", given: [], from: [] }]);
+    open(toBob, bob);
+    expect(wantsOf(receive(toBob, { type: "hello", frontier: holds({ [bob]: 9 }) }))).toEqual([
+      { type: "want", isEmpty: true, frontier: holds() },
+    ]);
+  });
+
+  it("are kept as long as links send and receive them", () => {
+    expect(givenToBob(partAt(0)).feed({ type: "elapsed", timer: "images" })).toContainEqual({
+      type: "keep-images",
+      given: [1],
+      from: [],
+    });
+    expect(halfFromBob().feed({ type: "elapsed", timer: "images" })).toContainEqual({
+      type: "keep-images",
+      given: [],
+      from: [bob],
+    });
+  });
+
+  it("are gone on with at the place that the peer names", () => {
+    const { open, receive } = createAlice();
+    open(toBob, bob, holds({ [alice]: 9 }));
+    receive(toBob, { type: "hello", frontier: holds() });
+
+    const asked = receive(toBob, { type: "want", isEmpty: true, resume: { image: 1, offset: 3 }, frontier: holds() });
+
+    expect(ofType(asked, "read-changes")).toMatchObject([{ mayBeImage: true, resume: { image: 1, offset: 3 } }]);
+  });
+
+  it("come from two peers at most, of which the first that is whole counts (invariant 9)", () => {
+    const erin = "ee".repeat(16) as SiteId;
+    const { open, receive, feed } = halfFromBob(erin);
+    const peers = [
+      [toCarol, carol],
+      [3 as LinkId, "dd".repeat(16) as SiteId],
+    ] as const;
+    const wants: Message[] = [];
+    for (const [link, peer] of peers) {
+      open(link, peer);
+      receive(link, { type: "hello", frontier: holds({ [erin]: 9 }) });
+      // Nobody goes on.
+      for (let times = 0; times < 2; times += 1) wants.push(...wantsOf(feed({ type: "elapsed", timer: "patience" })));
+    }
+    expect(wants).toMatchObject([{ isEmpty: true }, { isEmpty: false }]);
+
+    receive(toCarol, snapshotOf(partAt(0, { image: 5, size: 6 })));
+    expect(ofType(receive(toCarol, snapshotOf(partAt(3, { image: 5 }))), "take-snapshot")).toHaveLength(1);
+    const late = receive(toBob, snapshotOf(partAt(3)));
+    expect(ofType(late, "take-snapshot")).toEqual([]);
+    expect(messages(late)).toEqual([{ type: "rewind", frontier: holds() }]);
   });
 });
 

@@ -188,17 +188,27 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
       case "read-changes":
         replica.work.push(async () => {
           const { link, pass, quarantineAfter } = effect;
-          const snapshot = effect.mayBeImage ? await log.readSnapshot() : undefined;
+          const snapshot = effect.mayBeImage ? await log.readSnapshot(effect.resume) : undefined;
           if (snapshot === undefined) return { type: "read", link, pass, stretch: await log.read(effect) };
-          const { image, ...stretch } = snapshot;
-          return { type: "read", link, pass, stretch: { ...stretch, quarantineTo: quarantineAfter }, image };
+          const { part, ...stretch } = snapshot;
+          return { type: "read", link, pass, stretch: { ...stretch, quarantineTo: quarantineAfter }, part };
         });
         return;
+      case "read-image":
+        replica.work.push(async () => {
+          const { link, pass } = effect;
+          return { type: "image-read", link, pass, part: log.readImagePart(effect) };
+        });
+        return;
+      case "keep-images":
+        return log.keepImages(effect.given, effect.from);
       case "take-snapshot":
         replica.work.push(async () => {
-          const { link, peer, image, cursor } = effect;
+          const { link, cursor } = effect;
           try {
-            const { frontier, grew, count } = await log.takeSnapshot({ peer, image, cursor });
+            const taken = await log.takeSnapshot(effect);
+            if (taken === undefined) return undefined;
+            const { frontier, grew, count } = taken;
             report.rowsEffective += count;
             report.snapshots += 1;
             return { type: "applied", link, frontier, grew, position: cursor.position, complete: false };
