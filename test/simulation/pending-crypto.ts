@@ -1,8 +1,19 @@
 /** How many WebCrypto operations are under way: simulated time must not pass while threads that it knows nothing of work. */
 
-const names = ["encrypt", "decrypt", "sign", "verify", "digest", "deriveBits", "deriveKey", "importKey"] as const;
+const names = [
+  "encrypt",
+  "decrypt",
+  "sign",
+  "verify",
+  "digest",
+  "deriveBits",
+  "deriveKey",
+  "importKey",
+  "generateKey",
+  "exportKey",
+] as const;
 
-/** Watches the operations of this process from now on; never to be undone, so for scripts only. */
+/** Watches the operations of this process from now on; never to be undone, so for scripts and test files that have a process of their own. */
 export const watchCrypto = (): (() => number) => {
   let pending = 0;
   const subtle = crypto.subtle as unknown as Record<string, (...args: readonly unknown[]) => Promise<unknown>>;
