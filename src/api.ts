@@ -61,6 +61,16 @@ export interface LedgerEvents {
   presence: readonly [peers: readonly PresencePeer[]];
   /** A merge replaced a value that was written here and that no peer had seen. */
   conflict: readonly [conflict: Conflict];
+  /**
+   * A peer's schema is newer than the own one: what has no place here waits until this replica has migrated as well. Told
+   * once per link. A good time to offer a reload.
+   */
+  "schema-ahead": readonly [peerId: SiteId];
+  /**
+   * A peer holds other rows than this replica, although both hold the same as far as they knew: a defect, or a damaged
+   * file. Everything is exchanged with the peer anew, which repairs what a merge can.
+   */
+  diverged: readonly [peerId: SiteId];
   /** `status()` would answer differently from before. */
   status: readonly [status: LedgerStatus];
   /** Something went wrong that no promise reports. */
@@ -95,6 +105,11 @@ export interface PeerStatus {
   readonly pending?: { readonly changes: number; readonly bytes: number };
   /** Whether this replica and the peer hold the same rows, by digest, as of the last time both were idle. */
   readonly digest: "unknown" | "same" | "different";
+  /**
+   * How the peer's synced tables and columns relate to the own ones; absent until the peer said what they are. `different`:
+   * neither has run more migrations than the other.
+   */
+  readonly schema?: "same" | "ahead" | "behind" | "different";
   /** Milliseconds since the epoch of the last message that changed what either side knows; absent before the first. */
   readonly lastSyncAt?: number;
   /** Last measured round trip, milliseconds. */

@@ -66,6 +66,7 @@ export const createLeaderHost = ({
         ...peer,
         ...(peer.state === "ready" ? { pending: progress?.pending ?? { changes: 1, bytes: 0 } } : {}),
         digest: progress?.digest ?? "unknown",
+        ...(progress?.schema === undefined ? {} : { schema: progress.schema }),
         ...(progress?.lastSyncAt === undefined ? {} : { lastSyncAt: progress.lastSyncAt }),
       };
     });
@@ -108,6 +109,8 @@ export const createLeaderHost = ({
   replica.on("reset", () => tell({ name: "reset", args: [] }));
   replica.on("sync", (count, peer) => tell({ name: "sync", args: [count, peer] }));
   replica.on("progress", refresh);
+  replica.on("schema-ahead", (peer) => tell({ name: "schema-ahead", args: [peer] }));
+  replica.on("diverged", (peer) => tell({ name: "diverged", args: [peer] }));
   replica.on("error", (error) => tell({ name: "error", args: [error] }));
 
   const hub = createEphemeralHub({

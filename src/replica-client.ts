@@ -100,6 +100,9 @@ export const openReplicaInWorker = async (
         return emitter.emit("reset");
       case "sync":
         return emitter.emit("sync", message.count, message.peer);
+      case "schema-ahead":
+      case "diverged":
+        return emitter.emit(message.type, message.peer);
       case "progress":
         progress = message.progress;
         return emitter.emit("progress", progress);

@@ -45,6 +45,7 @@ export type WorkerMessage =
   | { readonly type: "rows"; readonly changes: readonly RowChange[] }
   | { readonly type: "reset" }
   | { readonly type: "sync"; readonly count: number; readonly peer: SiteId }
+  | { readonly type: "schema-ahead" | "diverged"; readonly peer: SiteId }
   | { readonly type: "progress"; readonly progress: readonly PeerProgress[] }
   | { readonly type: "error"; readonly error: WireError }
   | { readonly type: "identity"; readonly identity: ReplicaIdentity }

@@ -108,6 +108,8 @@ export const serveReplica = (page: Page): void => {
     opened.on("rows", (changes) => page.post({ type: "rows", changes }));
     opened.on("reset", () => page.post({ type: "reset" }));
     opened.on("sync", (count, peer) => page.post({ type: "sync", count, peer }));
+    opened.on("schema-ahead", (peer) => page.post({ type: "schema-ahead", peer }));
+    opened.on("diverged", (peer) => page.post({ type: "diverged", peer }));
     opened.on("identity", (identity) => page.post({ type: "identity", identity }));
     opened.on("error", (error) => page.post({ type: "error", error: errorToWire(error) }));
     let posted = "[]";

@@ -40,6 +40,9 @@ export interface ReplicaEvents {
   sync: readonly [count: number, peer: SiteId];
   /** `progress` may answer differently. */
   progress: readonly [progress: readonly PeerProgress[]];
+  /** See ReplicatorEvents. */
+  "schema-ahead": readonly [peer: SiteId];
+  diverged: readonly [peer: SiteId];
   error: readonly [error: LedgerError];
   /** `siteId` and `epoch` are other ones now. All links were closed. */
   identity: readonly [identity: ReplicaIdentity];
@@ -91,6 +94,8 @@ export const openReplica = async (options: ReplicaOptions, platform: ReplicaPlat
     const replicator = createReplicator({ database, log, clock, logger, delays });
     replicator.on("sync", (count, peer) => emitter.emit("sync", count, peer));
     replicator.on("progress", () => emitter.emit("progress", replicator.progress()));
+    replicator.on("schema-ahead", (peer) => emitter.emit("schema-ahead", peer));
+    replicator.on("diverged", (peer) => emitter.emit("diverged", peer));
     replicator.on("error", (error) => emitter.emit("error", error));
     replicator.on("clash", () => void renewIdentity());
     return { epoch, replicator };

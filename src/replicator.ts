@@ -26,6 +26,7 @@ import { versionOf } from "./replication/frontier.ts";
 import { isInStepWithAll, isPeerCurrent, ownVersionsHeld } from "./replication/in-step.ts";
 import { defaultReplicationLimits } from "./replication/limits.ts";
 import type { Message } from "./replication/message.ts";
+import type { SchemaRelation } from "./replication/schema-stamp.ts";
 import { createReplicationWaits, type Receipt, type WaitGoal } from "./replication-waits.ts";
 import type { Link } from "./transport/link.ts";
 
@@ -34,6 +35,8 @@ export interface PeerProgress {
   readonly peerId: SiteId;
   readonly pending: Pending;
   readonly digest: "unknown" | "same" | "different";
+  /** How the peer's schema relates to the own one; absent until it said what it is. */
+  readonly schema?: SchemaRelation;
   /** Milliseconds since the epoch; absent until something was exchanged. */
   readonly lastSyncAt?: number;
 }
@@ -44,6 +47,10 @@ export interface ReplicatorEvents {
   /** `progress()` may answer differently. */
   progress: readonly [];
   error: readonly [error: LedgerError];
+  /** The peer's schema is newer than the own one. */
+  "schema-ahead": readonly [peer: SiteId];
+  /** The peer holds other rows although both hold the same as far as they knew. Everything is exchanged anew. */
+  diverged: readonly [peer: SiteId];
   /** Another replica writes under this one's id. */
   clash: readonly [];
 }
@@ -62,6 +69,7 @@ export interface Replicator {
 interface OpenLink {
   readonly session: LinkSession;
   digest: PeerProgress["digest"];
+  schema: SchemaRelation | undefined;
 }
 
 /** The time a digest takes is at most this share of the time between two. */
@@ -105,6 +113,7 @@ export const createReplicator = (options: {
     }),
   );
   disposer.defer(database.onSchemaChange(() => void replayQuarantine()));
+  disposer.defer(database.onReset(() => void readSchema().catch(reportError)));
 
   /** Steps the core through everything fed, never re-entered: an effect that feeds is served after this step. */
   const feed = (input: Input): void => {
@@ -158,6 +167,8 @@ export const createReplicator = (options: {
         return setTimer(effect.timer, effect.afterMs);
       case "report-digest":
         return reportDigest(effect.peer, effect.agrees);
+      case "report-schema":
+        return reportSchema(effect.peer, effect.relation);
       case "renew-identity":
         return emitter.emit("clash");
       case "disconnect":
@@ -229,6 +240,7 @@ export const createReplicator = (options: {
         grew: result.grew,
         position: effect.cursor.position,
         complete: effect.complete,
+        unknown: result.unknown,
       });
       if (result.count > 0) emitter.emit("sync", result.count, effect.peer);
     } catch (error) {
@@ -250,8 +262,17 @@ export const createReplicator = (options: {
   const reportDigest = (peer: SiteId, agrees: boolean): void => {
     for (const open of links.values())
       if (open.session.link.peer.siteId === peer) open.digest = agrees ? "same" : "different";
-    if (!agrees) logger.warn("a peer holds other rows at the same frontier; exchanging everything", { peer });
+    if (agrees) return;
+    logger.warn("a peer holds other rows at the same frontier; exchanging everything", { peer });
+    emitter.emit("diverged", peer);
   };
+
+  const reportSchema = (peer: SiteId, relation: SchemaRelation): void => {
+    for (const open of links.values()) if (open.session.link.peer.siteId === peer) open.schema = relation;
+    if (relation === "ahead") emitter.emit("schema-ahead", peer);
+  };
+
+  const readSchema = async (): Promise<void> => feed({ type: "schema-read", schema: await log.schema() });
 
   const replayQuarantine = async (): Promise<void> => {
     try {
@@ -331,10 +352,12 @@ export const createReplicator = (options: {
       onFailure: (error) => fail(id, error),
       onFull: () => feed({ type: "congested", link: id }),
     });
-    const open: OpenLink = { session, digest: "unknown" };
+    const open: OpenLink = { session, digest: "unknown", schema: undefined };
     links.set(id, open);
     const isOpen = (): boolean => links.get(id) === open;
 
+    // Asked for first, so it is known when hello is said.
+    readSchema().catch(reportError);
     // The peer's hello may be here before our own is said; it waits.
     session.holdUntil(
       log.greeting(peer.siteId).then(({ frontier, cursor }) => {
@@ -369,6 +392,7 @@ export const createReplicator = (options: {
           peerId: link.peer.siteId,
           pending: pendingOf(open),
           digest: open.digest,
+          ...(open.schema === undefined ? {} : { schema: open.schema }),
           ...(lastSyncAt === undefined ? {} : { lastSyncAt }),
         };
       }),

@@ -11,6 +11,7 @@ import { createDigestBuilder } from "../replication/digest.ts";
 import { maxImageBytes } from "../replication/limits.ts";
 import { versionOf, type Frontier } from "../replication/frontier.ts";
 import type { Cursor, ImagePart, ImagePlace, TableDigest } from "../replication/message.ts";
+import { stampOf, type SchemaStamp } from "../replication/schema-stamp.ts";
 import * as books from "./bookkeeping.ts";
 import { newestVersion, readFrontier, readStretch, visitAllChanges, type Stretch } from "./change-reader.ts";
 import { isApplicable, mergeGroups, type Merged } from "./change-writer.ts";
@@ -27,6 +28,7 @@ import {
 import type { Connection, MaybePromise } from "./connection.ts";
 import type { Database } from "./database.ts";
 import { createImageShelf, type MadeImage } from "./image-shelf.ts";
+import { newestMigration } from "./migration-log.ts";
 import { forgetOldRequests } from "./request-log.ts";
 import { tidyRuns } from "./origin-runs.ts";
 import { SnapshotRefusedError } from "./snapshot-refused.ts";
@@ -76,6 +78,8 @@ export interface Applied {
   readonly count: number;
   /** Whether there is something new to pass on. */
   readonly grew: boolean;
+  /** Whether there were changes of tables or columns that are not synced here; they wait in the quarantine. */
+  readonly unknown: boolean;
   /** The whole frontier after it. */
   readonly frontier: Frontier;
 }
@@ -88,6 +92,8 @@ export interface ChangeLog {
   greeting(peer: SiteId): Promise<{ readonly frontier: Frontier; readonly cursor: Cursor | undefined }>;
   /** What is held. */
   frontier(): Promise<Frontier>;
+  /** What replicates here. */
+  schema(): Promise<SchemaStamp>;
   /** Place in the own log that a peer's cursor stands for. */
   resumePosition(cursor: Cursor | undefined): number;
   /**
@@ -181,7 +187,7 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
     wrote: (who: SiteId) => MaybePromise<void>,
   ): Promise<Merged> => {
     found = { conflicts: [], seen: storedSeen };
-    if (groups.length === 0) return { count: 0, quarantined: 0, tables: [] };
+    if (groups.length === 0) return { count: 0, quarantined: 0, unknown: false, tables: [] };
     const known = database.syncedTables;
     const isUnseen = versionOf(await frontierNow(connection), own) > seenThen;
     const unseen = isUnseen ? createUnseenWrites(connection, known, seenThen) : undefined;
@@ -221,7 +227,7 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
           const taken = await takeSnapshot(connection, database.syncedTables, own, cursor.position);
           await wrote(peer);
           await books.writeCursor(connection, peer, cursor);
-          const result = { count: taken.count, grew: true, frontier: await frontierNow(connection) };
+          const result = { count: taken.count, grew: true, unknown: false, frontier: await frontierNow(connection) };
           return { result, tables: taken.tables };
         },
         image,
@@ -246,6 +252,8 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
       })),
 
     frontier: () => database.read(frontierNow),
+
+    schema: () => database.read(async (connection) => stampOf(tables(), await newestMigration(connection))),
 
     resumePosition: (cursor) => books.resumePosition(epochs, cursor),
 
@@ -274,6 +282,7 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
         const result = {
           count: merged.count,
           grew: merged.count + merged.quarantined > 0,
+          unknown: merged.unknown,
           frontier: await frontierNow(connection),
         };
         return { result, tables: merged.tables };

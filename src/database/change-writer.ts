@@ -51,6 +51,8 @@ export interface Merged {
   readonly count: number;
   /** Changes that were put into the quarantine and were not there yet. */
   readonly quarantined: number;
+  /** Whether some were of tables or columns that are not synced here. */
+  readonly unknown: boolean;
   /** Tables whose rows changed, sorted. */
   readonly tables: readonly string[];
 }
@@ -71,6 +73,7 @@ export const mergeGroups = async ({ connection, tables, own, groups, unseen, wro
   await noteOwnVersion(connection, await newestVersion(connection, tables.values()));
   const touched = new Set<string>();
   let quarantined = 0;
+  let unknown = false;
   let stamp = (await connection.all("SELECT crsql_next_db_version()"))[0]?.[0] as number;
   let impacted = await rowsImpacted(connection);
   const before = impacted;
@@ -97,6 +100,7 @@ export const mergeGroups = async ({ connection, tables, own, groups, unseen, wro
     for (const change of group.changes) {
       const known = columnsOf.get(change.table);
       if (known === undefined || !known.cids.has(change.cid) || keyColumnCount(change.pk) !== known.keys) {
+        unknown = true;
         if (await addToQuarantine(connection, group, change)) quarantined += 1;
         continue;
       }
@@ -139,5 +143,5 @@ export const mergeGroups = async ({ connection, tables, own, groups, unseen, wro
   }
 
   await cutRuns(connection, await newestVersion(connection, tables.values()));
-  return { count: impacted - before, quarantined, tables: [...touched].sort() };
+  return { count: impacted - before, quarantined, unknown, tables: [...touched].sort() };
 };

@@ -10,9 +10,10 @@ import { createByteWriter, type ByteWriter } from "./byte-writer.ts";
 import { decodeGroups, encodeGroups } from "./groups-codec.ts";
 import type { Frontier } from "./frontier.ts";
 import { maxImageBytes, maxPartBytes, type ReplicationLimits } from "./limits.ts";
+import type { SchemaStamp } from "./schema-stamp.ts";
 import type { Changes, Digest, Hello, Message, Progress, SnapshotMessage, TableDigest, Want } from "./message.ts";
 
-const tags = { hello: 1, changes: 2, progress: 3, digest: 4, rewind: 5, want: 6, snapshot: 7 } as const;
+const tags = { hello: 1, changes: 2, progress: 3, digest: 4, rewind: 5, want: 6, snapshot: 7, schema: 8 } as const;
 const completeFlag = 1;
 const emptyFlag = 1;
 const resumeFlag = 2;
@@ -40,12 +41,23 @@ const decodeFrontier = (reader: ByteReader, limits: ReplicationLimits): Frontier
   return frontier;
 };
 
+const encodeSchema = (writer: ByteWriter, { migration, hash }: SchemaStamp): void => {
+  writer.varint(migration);
+  writer.raw(hexToBytes(hash));
+};
+
+const decodeSchema = (reader: ByteReader): SchemaStamp => ({
+  migration: reader.varint(),
+  hash: bytesToHex(reader.raw(8)),
+});
+
 export const encodeMessage = (message: Message): Uint8Array<ArrayBuffer> => {
   const writer = createByteWriter(message.type === "changes" ? 64 * 1024 : 256);
   writer.byte(tags[message.type]);
   switch (message.type) {
     case "hello":
       encodeFrontier(writer, message.frontier);
+      encodeSchema(writer, message.schema);
       writer.byte(message.cursor === undefined ? 0 : 1);
       if (message.cursor !== undefined) {
         writer.raw(hexToBytes(message.cursor.epoch));
@@ -61,6 +73,9 @@ export const encodeMessage = (message: Message): Uint8Array<ArrayBuffer> => {
     case "progress":
       writer.varint(message.taken);
       encodeFrontier(writer, message.frontier);
+      break;
+    case "schema":
+      encodeSchema(writer, message.schema);
       break;
     case "rewind":
       encodeFrontier(writer, message.frontier);
@@ -95,10 +110,12 @@ export const encodeMessage = (message: Message): Uint8Array<ArrayBuffer> => {
 
 const decodeHello = (reader: ByteReader, limits: ReplicationLimits): Hello => {
   const frontier = decodeFrontier(reader, limits);
+  const schema = decodeSchema(reader);
   const hasCursor = reader.byte();
   if (hasCursor > 1) throw new MalformedError("cursor flag");
-  if (hasCursor === 0) return { type: "hello", frontier };
-  return { type: "hello", frontier, cursor: { epoch: bytesToHex(reader.raw(16)) as Epoch, position: reader.varint() } };
+  if (hasCursor === 0) return { type: "hello", frontier, schema };
+  const cursor = { epoch: bytesToHex(reader.raw(16)) as Epoch, position: reader.varint() };
+  return { type: "hello", frontier, schema, cursor };
 };
 
 const decodeChanges = (reader: ByteReader, limits: ReplicationLimits): Changes => {
@@ -168,6 +185,8 @@ const decodeByTag = (tag: number, reader: ByteReader, limits: ReplicationLimits)
       return decodeWant(reader, limits);
     case tags.snapshot:
       return decodeSnapshot(reader, limits);
+    case tags.schema:
+      return { type: "schema", schema: decodeSchema(reader) };
     default:
       return undefined;
   }

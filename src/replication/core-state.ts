@@ -6,6 +6,7 @@ import type { Epoch, LinkId, SiteId } from "../common/ids.ts";
 import type { ChangeGroup } from "./change.ts";
 import { emptyFrontier, type Frontier } from "./frontier.ts";
 import type { Cursor, ImagePart, ImagePlace, Message, TableDigest } from "./message.ts";
+import { emptySchema, type SchemaRelation, type SchemaStamp } from "./schema-stamp.ts";
 
 /** Waits of the core, all in milliseconds. */
 export interface Delays {
@@ -68,6 +69,9 @@ export interface GreetingLink extends LinkBase {
 
 export interface StreamingLink extends LinkBase {
   readonly phase: "streaming";
+  /** As the peer said last. */
+  readonly peerSchema: SchemaStamp;
+  readonly schemaRelation: SchemaRelation;
   /** What the peer said that it holds. */
   readonly held: Frontier;
   /** End of the stretch of this replica's log that the peer was sent. */
@@ -118,6 +122,7 @@ export interface CoreState {
   readonly delays: Delays;
   /** No version of this replica up to this one is given to a write any more; some were lost (invariant 6). */
   readonly reservedTo: number;
+  readonly schema: SchemaStamp;
   /** What this replica holds, as of the newest fact from the database. */
   readonly frontier: Frontier;
   readonly links: ReadonlyMap<LinkId, LinkState>;
@@ -195,7 +200,10 @@ export type Input =
       /** As in the order to apply. */
       readonly position: number;
       readonly complete: boolean;
+      /** Of tables or columns that are not synced here. */
+      readonly unknown?: boolean;
     }
+  | { readonly type: "schema-read"; readonly schema: SchemaStamp }
   | { readonly type: "digested"; readonly frontier: Frontier; readonly tables: readonly TableDigest[] }
   | { readonly type: "elapsed"; readonly timer: TimerName }
   /** A part of a message came; the rest is on its way. */
@@ -248,6 +256,8 @@ export type Effect =
   /** Starts the timer, or lets it run when it does already; `digest` and `images` start anew. */
   | { readonly type: "set-timer"; readonly timer: TimerName; readonly afterMs: number }
   | { readonly type: "report-digest"; readonly peer: SiteId; readonly agrees: boolean }
+  /** It was another one before, or the link is new. */
+  | { readonly type: "report-schema"; readonly peer: SiteId; readonly relation: SchemaRelation }
   /** Another replica writes under this one's id: take a new one, and begin anew with it. */
   | { readonly type: "renew-identity" }
   | { readonly type: "disconnect"; readonly link: LinkId; readonly code: DisconnectCode };
@@ -264,6 +274,7 @@ export const createCoreState = (own: SiteId, delays: Delays = defaultDelays, res
   own,
   delays,
   reservedTo,
+  schema: emptySchema,
   frontier: emptyFrontier,
   links: new Map(),
   arriving: emptyFrontier,

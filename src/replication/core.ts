@@ -44,6 +44,8 @@ import type {
   TimerName,
 } from "./core-state.ts";
 import { covers, emptyFrontier, frontierSince, mergeFrontiers, versionOf, type Frontier } from "./frontier.ts";
+import { receivedSchema, schemaRead, sentUnknown } from "./core-schema.ts";
+import { relateSchemas } from "./schema-stamp.ts";
 import type { Changes, Hello, Progress, SnapshotMessage, Want } from "./message.ts";
 
 /** The frontier moved or may have: digests are stale, and a quiet time starts anew. */
@@ -58,6 +60,7 @@ const opened = (state: CoreState, input: Extract<Input, { type: "opened" }>): St
   const hello: Hello = {
     type: "hello",
     frontier: next.frontier,
+    schema: next.schema,
     ...(input.cursor === undefined ? {} : { cursor: input.cursor }),
   };
   const link: GreetingLink = {
@@ -81,6 +84,8 @@ const greeted = (
   const streaming: StreamingLink = {
     ...link,
     phase: "streaming",
+    peerSchema: hello.schema,
+    schemaRelation: relateSchemas(state.schema, hello.schema),
     held: hello.frontier,
     position: resumeAt,
     quarantinePosition: 0,
@@ -104,17 +109,18 @@ const greeted = (
     sentDigest: undefined,
     repair: "none",
   };
+  const report: Effect = { type: "report-schema", peer: link.peer, relation: streaming.schemaRelation };
   if (lostAfter === undefined) {
     const step = readIfDue(state, id, streaming);
     const asks = askIfDue(step.state);
-    return { state: asks.state, effects: [...step.effects, ...asks.effects, setTimer(state, "digest")] };
+    return { state: asks.state, effects: [report, ...step.effects, ...asks.effects, setTimer(state, "digest")] };
   }
   // Invariant 6.
   const frontier = new Map(link.told).set(state.own, lostAfter);
   const step = readIfDue(state, id, { ...streaming, told: frontier });
   return {
     state: step.state,
-    effects: [{ type: "send", link: id, message: { type: "rewind", frontier } }, ...step.effects],
+    effects: [report, { type: "send", link: id, message: { type: "rewind", frontier } }, ...step.effects],
   };
 };
 
@@ -199,6 +205,8 @@ const received = (state: CoreState, input: Extract<Input, { type: "received" }>)
       return receivedProgress(state, input.link, link, message);
     case "digest":
       return compareDigests(state, input.link, { ...link, peerDigest: message.tables });
+    case "schema":
+      return receivedSchema(state, input.link, link, message.schema);
     case "snapshot":
       return receivedSnapshot(state, input.link, link, message);
     case "rewind":
@@ -270,6 +278,11 @@ const applied = (state: CoreState, input: Extract<Input, { type: "applied" }>): 
   let next = changed ? moved(state, input.frontier) : state;
   if (input.grew && !frontierGrew) next = compareAnew(next);
   const effects: Effect[] = [setTimer(next, "digest")];
+  if (input.unknown === true) {
+    const told = sentUnknown(next, input.link);
+    next = told.state;
+    effects.push(...told.effects);
+  }
   let source = next.links.get(input.link);
   if (source?.phase === "streaming") {
     source = { ...source, taken: input.position };
@@ -311,8 +324,8 @@ const committed = (state: CoreState): Step => {
 const frontierRead = (state: CoreState, frontier: Frontier): Step =>
   tellEveryone(covers(state.frontier, frontier) ? state : moved(state, frontier));
 
-const tellEveryone = (state: CoreState): Step =>
-  forEachStreaming(state, (current, id, link) => {
+const tellEveryone = (state: CoreState): Step => {
+  const step = forEachStreaming(state, (current, id, link) => {
     const { news, told } = tell(current, link, current.frontier);
     const { taken } = link;
     if (news.size === 0 && (taken === link.toldTaken || !link.partial)) return unchanged(current);
@@ -321,6 +334,9 @@ const tellEveryone = (state: CoreState): Step =>
       effects: [{ type: "send", link: id, message: { type: "progress", taken, frontier: news } }],
     };
   });
+  // Whoever is told forgets the digest that it was sent before.
+  return step.effects.length === 0 ? step : { ...step, effects: [...step.effects, setTimer(state, "digest")] };
+};
 
 const elapsed = (state: CoreState, timer: TimerName): Step => {
   switch (timer) {
@@ -379,6 +395,8 @@ export const step = (state: CoreState, input: Input): Step => {
       return imageRead(state, input);
     case "applied":
       return applied(state, input);
+    case "schema-read":
+      return schemaRead(state, input.schema);
     case "digested":
       return digested(state, input);
     case "elapsed":

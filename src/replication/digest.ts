@@ -32,6 +32,9 @@ const mix = (hash: number): number => {
   return (h ^ (h >>> 16)) >>> 0;
 };
 
+/** FNV's own, and another that has nothing to do with it. */
+const seeds = [0x811c9dc5, 0x050c5d1f] as const;
+
 const separator = Uint8Array.of(0xff); // Never part of UTF-8, so no two lists of fields run into each other.
 
 const numberBytes = (value: number): Uint8Array => new Uint8Array(Float64Array.of(value).buffer);
@@ -49,6 +52,22 @@ const valueBytes = (change: Change): Uint8Array => {
     case 5:
       return new Uint8Array(0);
   }
+};
+
+/** Two hashes of 32 bits as 16 hex digits. */
+const toHex = (high: number, low: number): string => {
+  const bytes = new Uint8Array(8);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, high);
+  view.setUint32(4, low);
+  return bytesToHex(bytes);
+};
+
+/** 64 bits as 16 hex digits. Not cryptographic either. */
+export const hashText = (text: string): string => {
+  const bytes = utf8.encode(text);
+  const [high, low] = seeds.map((seed) => mix(fnv(seed, bytes)));
+  return toHex(high as number, low as number);
 };
 
 export interface DigestBuilder {
@@ -78,19 +97,13 @@ export const createDigestBuilder = (): DigestBuilder => {
         sum = { high: 0, low: 0, changes: 0 };
         sums.set(change.table, sum);
       }
-      sum.high = (sum.high + hash(change, 0x811c9dc5)) >>> 0;
-      sum.low = (sum.low + hash(change, 0x050c5d1f)) >>> 0;
+      sum.high = (sum.high + hash(change, seeds[0])) >>> 0;
+      sum.low = (sum.low + hash(change, seeds[1])) >>> 0;
       sum.changes += 1;
     },
     finish: () =>
       [...sums]
         .sort(([a], [b]) => (a < b ? -1 : 1))
-        .map(([table, { high, low, changes }]) => {
-          const bytes = new Uint8Array(8);
-          const view = new DataView(bytes.buffer);
-          view.setUint32(0, high);
-          view.setUint32(4, low);
-          return { table, hash: bytesToHex(bytes), changes };
-        }),
+        .map(([table, { high, low, changes }]) => ({ table, hash: toHex(high, low), changes })),
   };
 };

@@ -3,6 +3,7 @@
 import type { Epoch } from "../common/ids.ts";
 import type { ChangeGroup } from "./change.ts";
 import type { Frontier } from "./frontier.ts";
+import type { SchemaStamp } from "./schema-stamp.ts";
 
 /** A place in the receiver's log: everything up to `position`, as written during `epoch` or before, was received. */
 export interface Cursor {
@@ -15,8 +16,15 @@ export interface Hello {
   readonly type: "hello";
   /** Everything the sender holds. */
   readonly frontier: Frontier;
+  readonly schema: SchemaStamp;
   /** How far the sender has read the receiver's log; absent when it never has. */
   readonly cursor?: Cursor;
+}
+
+/** The sender's schema is another one than it said before. */
+export interface SchemaMessage {
+  readonly type: "schema";
+  readonly schema: SchemaStamp;
 }
 
 /** A stretch of the sender's log, less what the receiver is known to hold. */
@@ -99,7 +107,7 @@ export interface Digest {
   readonly tables: readonly TableDigest[];
 }
 
-export type Message = Hello | Changes | Progress | Want | SnapshotMessage | Digest | Rewind;
+export type Message = Hello | Changes | Progress | Want | SnapshotMessage | Digest | Rewind | SchemaMessage;
 
 /** Version of this protocol; in the link handshake, so that both sides can say why they do not understand each other. */
 export const protocolVersion = 3;

@@ -36,6 +36,7 @@ import {
 import { decodeAttach, decodeReceived, encodeAttach, encodeReceived } from "../../src/transport/route-messages.ts";
 import { fixedRelayPair } from "../support/relay-pairs.ts";
 import { createMemoryNetwork } from "../../src/transport/memory-network.ts";
+import { emptySchema, stampOf } from "../../src/replication/schema-stamp.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -57,6 +58,8 @@ const base64url = (byte: number): string =>
     .replaceAll("=", "")
     .replaceAll("+", "-")
     .replaceAll("/", "_");
+
+const schema = stampOf([{ name: "notes", keyColumns: ["id"], valueColumns: ["title", "body"] }], 3);
 
 export const token = "AAECAwQFBgcICQoLDA0ODw";
 const alice = bytesToSiteId(repeated(0xaa));
@@ -281,13 +284,15 @@ export const examples: readonly Example[] = [
   { ...frame("frame-deflated", encodeMessage(long)), isOneOfSeveral: true },
   replication("hello", {
     type: "hello",
+    schema,
     frontier: new Map([
       [alice, 300],
       [bob, 2],
     ]),
     cursor: { epoch: bobEpoch, position: 17 },
   }),
-  replication("hello-new", { type: "hello", frontier: new Map() }),
+  replication("hello-new", { type: "hello", schema: emptySchema, frontier: new Map() }),
+  replication("schema", { type: "schema", schema }),
   replication("changes", { type: "changes", complete: true, to: 9, frontier: new Map([[alice, 7]]), groups }),
   replication("progress", { type: "progress", taken: 9, frontier: new Map([[alice, 300]]) }),
   replication("digest", {

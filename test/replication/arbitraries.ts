@@ -127,14 +127,17 @@ export const groups: fc.Arbitrary<readonly ChangeGroup[]> = fc
 
 const epoch = hex(16) as fc.Arbitrary<Epoch>;
 
+const schema = fc.record({ migration: fc.maxSafeNat(), hash: hex(8) });
+
 export const message: fc.Arbitrary<Message> = fc.oneof(
   fc.record(
     {
       type: fc.constant("hello" as const),
       frontier,
+      schema,
       cursor: fc.record({ epoch, position: fc.maxSafeNat() }),
     },
-    { requiredKeys: ["type", "frontier"] },
+    { requiredKeys: ["type", "frontier", "schema"] },
   ) as fc.Arbitrary<Message>,
   {
     weight: 4,
@@ -148,6 +151,7 @@ export const message: fc.Arbitrary<Message> = fc.oneof(
   },
   fc.record({ type: fc.constant("progress" as const), taken: version, frontier }),
   fc.record({ type: fc.constant("rewind" as const), frontier }),
+  fc.record({ type: fc.constant("schema" as const), schema }),
   fc.record({ type: fc.constant("want" as const), isEmpty: fc.boolean(), frontier }),
   fc.record({
     type: fc.constant("want" as const),

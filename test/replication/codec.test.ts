@@ -5,6 +5,7 @@ import type { Change, ChangeGroup } from "../../src/replication/change.ts";
 import { decodeMessage, encodeMessage } from "../../src/replication/codec.ts";
 import { defaultReplicationLimits, type ReplicationLimits } from "../../src/replication/limits.ts";
 import type { Message } from "../../src/replication/message.ts";
+import { emptySchema } from "../../src/replication/schema-stamp.ts";
 import { message } from "./arbitraries.ts";
 
 const limits = defaultReplicationLimits;
@@ -126,9 +127,16 @@ describe("messages", () => {
 
 describe("the bytes", () => {
   it("of a hello", () => {
-    const hello: Message = { type: "hello", frontier: new Map([[alice, 300]]), cursor: { epoch, position: 5 } };
+    const hello: Message = {
+      type: "hello",
+      schema: emptySchema,
+      frontier: new Map([[alice, 300]]),
+      cursor: { epoch, position: 5 },
+    };
 
-    expect(hexOf(encodeMessage(hello))).toBe(`01 01 ${alice} ac02 01 ${epoch} 05`.replaceAll(" ", ""));
+    expect(hexOf(encodeMessage(hello))).toBe(
+      `01 01 ${alice} ac02 00 ${"00".repeat(8)} 01 ${epoch} 05`.replaceAll(" ", ""),
+    );
   });
 
   it("of a progress, a rewind and a digest", () => {
@@ -227,7 +235,7 @@ describe("a message is malformed with", () => {
     ["one site twice", `05 02 ${site}01 ${site}02`, "site twice in a frontier"],
     ["more sites than there are bytes for", "05 ffffff7f", "count beyond the message"],
     ["flags that mean nothing", "02 02 01 00 00 00 00 00", "changes flags"],
-    ["a cursor flag that means nothing", "01 00 02", "cursor flag"],
+    ["a cursor flag that means nothing", "01 00 00 0000000000000000 02", "cursor flag"],
     ["a table whose name ends the SQL", "02 01 01 00 00 01 05 61223b2d2d 01 78 00 00", "table name"],
     ["a table without a name", "02 01 01 00 00 01 00 01 78 00 00", "table name"],
     ["a column whose name is a number", "02 01 01 00 00 01 01 61 02 2d32 00 00", "column name"],

@@ -14,6 +14,7 @@ import {
 import { step } from "../../src/replication/core.ts";
 import type { Frontier } from "../../src/replication/frontier.ts";
 import type { ImagePart, Message, TableDigest } from "../../src/replication/message.ts";
+import { emptySchema } from "../../src/replication/schema-stamp.ts";
 
 const alice = "a1".repeat(16) as SiteId;
 const bob = "b0".repeat(16) as SiteId;
@@ -54,7 +55,7 @@ const createAlice = () => {
   /** Opens a link, greets and lets the first read find nothing. */
   const link = (id: LinkId, peer: SiteId, own: Frontier = holds(), theirs: Frontier = holds()): void => {
     open(id, peer, own);
-    receive(id, { type: "hello", frontier: theirs });
+    receive(id, { type: "hello", schema: emptySchema, frontier: theirs });
     read(id, { frontier: own });
   };
   return { feed, receive, read, open, link, state: () => state };
@@ -86,7 +87,12 @@ describe("greeting", () => {
       {
         type: "send",
         link: toBob,
-        message: { type: "hello", frontier: holds({ [alice]: 3 }), cursor: { epoch, position: 7 } },
+        message: {
+          type: "hello",
+          schema: emptySchema,
+          frontier: holds({ [alice]: 3 }),
+          cursor: { epoch, position: 7 },
+        },
       },
     ]);
   });
@@ -94,7 +100,7 @@ describe("greeting", () => {
   it("sends no cursor to a peer whose log was never read", () => {
     const [hello] = messages(createAlice().open(toBob, bob));
 
-    expect(hello).toEqual({ type: "hello", frontier: holds() });
+    expect(hello).toEqual({ type: "hello", schema: emptySchema, frontier: holds() });
   });
 
   it.each([
@@ -115,7 +121,7 @@ describe("greeting", () => {
     const { link, receive } = createAlice();
     link(toBob, bob);
 
-    expect(receive(toBob, { type: "hello", frontier: holds() })).toEqual([
+    expect(receive(toBob, { type: "hello", schema: emptySchema, frontier: holds() })).toEqual([
       { type: "disconnect", link: toBob, code: "HELLO_TWICE" },
     ]);
   });
@@ -124,7 +130,7 @@ describe("greeting", () => {
     const { open, feed, receive } = createAlice();
     open(toBob, bob, holds({ [alice]: 9 }));
 
-    const hello: Message = { type: "hello", frontier: holds({ [carol]: 4 }) };
+    const hello: Message = { type: "hello", schema: emptySchema, frontier: holds({ [carol]: 4 }) };
     const greeted = feed({ type: "received", link: toBob, message: hello, resumeAt: 5 });
     const asked = receive(toBob, { type: "want", isEmpty: false, frontier: holds() });
 
@@ -145,7 +151,7 @@ describe("greeting", () => {
   it("ignores facts about links that are gone", () => {
     const { feed, receive, read } = createAlice();
 
-    expect(receive(toBob, { type: "hello", frontier: holds() })).toEqual([]);
+    expect(receive(toBob, { type: "hello", schema: emptySchema, frontier: holds() })).toEqual([]);
     expect(read(toBob, {})).toEqual([]);
     expect(
       feed({ type: "congested", link: toBob }, { type: "writable", link: toBob }, { type: "lost", link: toBob }),
@@ -208,7 +214,7 @@ describe("what a peer is told (invariant 3)", () => {
   it("is what was held when the stretch was read, and each piece once", () => {
     const { open, receive, read, feed } = createAlice();
     open(toBob, bob, holds({ [alice]: 1 }));
-    receive(toBob, { type: "hello", frontier: holds() });
+    receive(toBob, { type: "hello", schema: emptySchema, frontier: holds() });
     feed({ type: "committed" });
 
     const [first] = messages(read(toBob, { groups: [group(alice, 2)], to: 2, frontier: holds({ [alice]: 2 }) }));
@@ -247,7 +253,7 @@ describe("what a peer is told (invariant 3)", () => {
   it("sends the end of the log without rows when the peer lacks only the knowledge", () => {
     const { open, receive, read } = createAlice();
     open(toBob, bob, holds({ [carol]: 5 }));
-    receive(toBob, { type: "hello", frontier: holds() });
+    receive(toBob, { type: "hello", schema: emptySchema, frontier: holds() });
     receive(toBob, { type: "want", isEmpty: false, frontier: holds() });
 
     const [message] = messages(read(toBob, { to: 4, frontier: holds({ [carol]: 5 }) }));
@@ -258,7 +264,7 @@ describe("what a peer is told (invariant 3)", () => {
   it("sends nothing when neither rows nor knowledge are news", () => {
     const { open, receive, read } = createAlice();
     open(toBob, bob, holds({ [carol]: 5 }));
-    receive(toBob, { type: "hello", frontier: holds({ [carol]: 5 }) });
+    receive(toBob, { type: "hello", schema: emptySchema, frontier: holds({ [carol]: 5 }) });
 
     expect(messages(read(toBob, { to: 4, frontier: holds({ [carol]: 5 }) }))).toEqual([]);
   });
@@ -468,7 +474,9 @@ describe("asking (invariant 8)", () => {
     const { open, receive } = createAlice();
     open(toBob, bob);
 
-    expect(wants(receive(toBob, { type: "hello", frontier: holds({ [bob]: 9 }) }))).toEqual([toBob]);
+    expect(wants(receive(toBob, { type: "hello", schema: emptySchema, frontier: holds({ [bob]: 9 }) }))).toEqual([
+      toBob,
+    ]);
   });
 
   it("does not ask for what is being stored", () => {
@@ -611,6 +619,17 @@ describe("digests", () => {
     expect(feed(digested("11"))).toEqual([]);
   });
 
+  it("are compared anew after the peer was told something", () => {
+    const { feed, read } = inStep();
+    feed({ type: "elapsed", timer: "digest" }, digested("11"));
+
+    read(toBob, { groups: [], to: 1, frontier: holds({ [alice]: 1, [carol]: 3 }), complete: false });
+    const told = feed({ type: "elapsed", timer: "progress" });
+
+    expect(messages(told)).toMatchObject([{ type: "progress" }]);
+    expect(told).toContainEqual({ type: "set-timer", timer: "digest", afterMs: defaultDelays.digestDelayMs });
+  });
+
   it("that differ make the whole log be offered again, once per link", () => {
     const { feed, receive, read } = inStep();
     feed({ type: "elapsed", timer: "digest" }, digested("11"));
@@ -656,7 +675,7 @@ describe("writes that were lost here (invariant 6)", () => {
   const recovering = () => {
     const core = createAlice();
     core.open(toBob, bob, holds({ [alice]: 5 }));
-    const hello: Message = { type: "hello", frontier: holds({ [alice]: 9 }) };
+    const hello: Message = { type: "hello", schema: emptySchema, frontier: holds({ [alice]: 9 }) };
     const effects = core.feed({ type: "received", link: toBob, message: hello, resumeAt: 5, lostAfter: 5 });
     return { ...core, effects };
   };
@@ -738,7 +757,7 @@ describe("snapshots", () => {
   const givenToBob = (part = whole) => {
     const core = createAlice();
     core.open(toBob, bob, holds({ [alice]: 9 }));
-    core.receive(toBob, { type: "hello", frontier: holds() });
+    core.receive(toBob, { type: "hello", schema: emptySchema, frontier: holds() });
     const asked = core.receive(toBob, wantAll);
     const sent = core.feed({
       type: "read",
@@ -754,18 +773,22 @@ describe("snapshots", () => {
   const halfFromBob = (author = bob) => {
     const core = createAlice();
     core.open(toBob, bob);
-    core.receive(toBob, { type: "hello", frontier: holds({ [author]: 9 }) });
+    core.receive(toBob, { type: "hello", schema: emptySchema, frontier: holds({ [author]: 9 }) });
     return { ...core, taken: core.receive(toBob, snapshotOf(partAt(0))) };
   };
 
   it("are asked for by who holds nothing, and by nobody else", () => {
     const { open, receive } = createAlice();
     open(toBob, bob);
-    expect(isEmptyOf(receive(toBob, { type: "hello", frontier: holds({ [bob]: 9 }) }))).toEqual([true]);
+    expect(isEmptyOf(receive(toBob, { type: "hello", schema: emptySchema, frontier: holds({ [bob]: 9 }) }))).toEqual([
+      true,
+    ]);
 
     const other = createAlice();
     other.open(toBob, bob, holds({ [alice]: 1 }));
-    expect(isEmptyOf(other.receive(toBob, { type: "hello", frontier: holds({ [bob]: 9 }) }))).toEqual([false]);
+    expect(
+      isEmptyOf(other.receive(toBob, { type: "hello", schema: emptySchema, frontier: holds({ [bob]: 9 }) })),
+    ).toEqual([false]);
   });
 
   it("are read for who holds nothing, from the beginning of the log only", () => {
@@ -774,7 +797,7 @@ describe("snapshots", () => {
 
     const { open, receive, read } = createAlice();
     open(toBob, bob, holds({ [alice]: 9 }));
-    receive(toBob, { type: "hello", frontier: holds() });
+    receive(toBob, { type: "hello", schema: emptySchema, frontier: holds() });
     receive(toBob, { type: "want", isEmpty: false, frontier: holds() });
     read(toBob, { to: 4, complete: false, groups: [group(alice, 4)] });
     expect(ofType(receive(toBob, wantAll), "read-changes")).not.toContainEqual(
@@ -804,7 +827,7 @@ describe("snapshots", () => {
   it("are taken, claim nothing, and are acknowledged", () => {
     const { open, receive, feed } = createAlice();
     open(toBob, bob);
-    receive(toBob, { type: "hello", frontier: holds({ [bob]: 9 }) });
+    receive(toBob, { type: "hello", schema: emptySchema, frontier: holds({ [bob]: 9 }) });
 
     const taken = receive(toBob, theSnapshot);
     const applied = feed({
@@ -830,13 +853,15 @@ describe("snapshots", () => {
   it("that are not taken are answered by the wish for changes, and not asked for again", () => {
     const { open, receive, feed } = createAlice();
     open(toBob, bob);
-    receive(toBob, { type: "hello", frontier: holds({ [bob]: 9 }) });
+    receive(toBob, { type: "hello", schema: emptySchema, frontier: holds({ [bob]: 9 }) });
     receive(toBob, theSnapshot);
 
     expect(messages(feed({ type: "snapshot-refused", link: toBob }))).toEqual([{ type: "rewind", frontier: holds() }]);
     feed({ type: "lost", link: toBob });
     open(toCarol, carol);
-    expect(isEmptyOf(receive(toCarol, { type: "hello", frontier: holds({ [bob]: 9 }) }))).toEqual([false]);
+    expect(isEmptyOf(receive(toCarol, { type: "hello", schema: emptySchema, frontier: holds({ [bob]: 9 }) }))).toEqual([
+      false,
+    ]);
   });
 
   it("that nobody asked for end the link (invariant 9)", () => {
@@ -902,7 +927,7 @@ describe("snapshots", () => {
     feed({ type: "lost", link: toBob });
     open(toBob, bob);
 
-    const asked = receive(toBob, { type: "hello", frontier: holds({ [bob]: 9 }) });
+    const asked = receive(toBob, { type: "hello", schema: emptySchema, frontier: holds({ [bob]: 9 }) });
     const last = receive(toBob, snapshotOf(partAt(3)));
 
     expect(wantsOf(asked)).toEqual([
@@ -915,7 +940,7 @@ describe("snapshots", () => {
     const { feed, open, receive } = halfFromBob();
     feed({ type: "lost", link: toBob });
     open(toBob, bob);
-    receive(toBob, { type: "hello", frontier: holds({ [bob]: 9 }) });
+    receive(toBob, { type: "hello", schema: emptySchema, frontier: holds({ [bob]: 9 }) });
 
     const first = receive(toBob, snapshotOf(partAt(0, { image: 2 })));
 
@@ -928,7 +953,7 @@ describe("snapshots", () => {
     const peerEpoch = "99".repeat(16) as Epoch;
     feed({ type: "opened", link: toBob, peer: bob, peerEpoch, frontier: holds(), cursor: undefined });
 
-    const asked = receive(toBob, { type: "hello", frontier: holds({ [bob]: 9 }) });
+    const asked = receive(toBob, { type: "hello", schema: emptySchema, frontier: holds({ [bob]: 9 }) });
 
     expect(wantsOf(asked)).toEqual([{ type: "want", isEmpty: true, frontier: holds() }]);
   });
@@ -939,7 +964,7 @@ describe("snapshots", () => {
 
     expect(feed({ type: "elapsed", timer: "images" })).toEqual([{ type: "keep-images", given: [], from: [] }]);
     open(toBob, bob);
-    expect(wantsOf(receive(toBob, { type: "hello", frontier: holds({ [bob]: 9 }) }))).toEqual([
+    expect(wantsOf(receive(toBob, { type: "hello", schema: emptySchema, frontier: holds({ [bob]: 9 }) }))).toEqual([
       { type: "want", isEmpty: true, frontier: holds() },
     ]);
   });
@@ -960,7 +985,7 @@ describe("snapshots", () => {
   it("are gone on with at the place that the peer names", () => {
     const { open, receive } = createAlice();
     open(toBob, bob, holds({ [alice]: 9 }));
-    receive(toBob, { type: "hello", frontier: holds() });
+    receive(toBob, { type: "hello", schema: emptySchema, frontier: holds() });
 
     const asked = receive(toBob, { type: "want", isEmpty: true, resume: { image: 1, offset: 3 }, frontier: holds() });
 
@@ -977,7 +1002,7 @@ describe("snapshots", () => {
     const wants: Message[] = [];
     for (const [link, peer] of peers) {
       open(link, peer);
-      receive(link, { type: "hello", frontier: holds({ [erin]: 9 }) });
+      receive(link, { type: "hello", schema: emptySchema, frontier: holds({ [erin]: 9 }) });
       // Nobody goes on.
       for (let times = 0; times < 2; times += 1) wants.push(...wantsOf(feed({ type: "elapsed", timer: "patience" })));
     }
@@ -1026,7 +1051,7 @@ describe("another replica with this one's id (invariant 6)", () => {
       frontier: own,
       cursor: undefined,
     });
-    const message: Message = { type: "hello", frontier: holds({ [alice]: version }) };
+    const message: Message = { type: "hello", schema: emptySchema, frontier: holds({ [alice]: version }) };
     return step(opened.state, { type: "received", link: toBob, message }).effects;
   };
 

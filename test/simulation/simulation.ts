@@ -244,6 +244,8 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
       case "report-digest":
         if (!effect.agrees) report.disagreements += 1;
         return;
+      case "report-schema":
+        return; // Schemas are for status and events only.
       case "renew-identity":
         throw new SimulationFailure(`replica ${replica.index} took a lost end for another replica`);
       case "disconnect":
