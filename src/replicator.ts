@@ -251,9 +251,10 @@ export const createReplicator = (options: {
   const readDigest = async (): Promise<void> => {
     try {
       const startedMs = clock.nowMs();
-      const { frontier, tables } = await log.digest();
+      const digest = await log.digest();
       digestCostMs = Math.max(0, clock.nowMs() - startedMs);
-      feed({ type: "digested", frontier, tables });
+      // What changed meanwhile will ask for another one.
+      if (digest !== undefined) feed({ type: "digested", ...digest });
     } catch (error) {
       reportError(error);
     }

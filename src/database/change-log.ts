@@ -7,13 +7,12 @@ import { LedgerError } from "../common/errors.ts";
 import type { Epoch, SiteId } from "../common/ids.ts";
 import type { LogStretch } from "../replication/core-state.ts";
 import type { ChangeGroup } from "../replication/change.ts";
-import { createDigestBuilder } from "../replication/digest.ts";
 import { maxImageBytes } from "../replication/limits.ts";
 import { versionOf, type Frontier } from "../replication/frontier.ts";
-import type { Cursor, ImagePart, ImagePlace, TableDigest } from "../replication/message.ts";
+import type { Cursor, ImagePart, ImagePlace } from "../replication/message.ts";
 import { stampOf, type SchemaStamp } from "../replication/schema-stamp.ts";
 import * as books from "./bookkeeping.ts";
-import { newestVersion, readFrontier, readStretch, visitAllChanges, type Stretch } from "./change-reader.ts";
+import { newestVersion, readFrontier, readStretch, type Stretch } from "./change-reader.ts";
 import { isApplicable, mergeGroups, type Merged } from "./change-writer.ts";
 import {
   conflictSchema,
@@ -27,6 +26,7 @@ import {
 } from "./conflicts.ts";
 import type { Connection, MaybePromise } from "./connection.ts";
 import type { Database } from "./database.ts";
+import { readDigest, type Digest } from "./digest-reader.ts";
 import { createImageShelf, type MadeImage } from "./image-shelf.ts";
 import { newestMigration } from "./migration-log.ts";
 import { forgetOldRequests } from "./request-log.ts";
@@ -123,7 +123,8 @@ export interface ChangeLog {
   takeSnapshot(given: SnapshotDelta): Promise<Applied | undefined>;
   /** Forgets all other images: `made` here, by number, and in parts from peers. */
   keepImages(made: readonly number[], from: readonly SiteId[]): void;
-  digest(): Promise<{ readonly frontier: Frontier; readonly tables: readonly TableDigest[] }>;
+  /** Of everything, for as long as nothing changes: undefined when something did before all was read. */
+  digest(): Promise<Digest | undefined>;
   /** Applies what the schema can take by now; answers the number of changes that had an effect. */
   replayQuarantine(): Promise<number>;
 }
@@ -314,12 +315,7 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
 
     keepImages: images.keepOnly,
 
-    digest: () =>
-      database.read(async (connection) => {
-        const builder = createDigestBuilder();
-        await visitAllChanges(connection, builder.add);
-        return { frontier: await frontierNow(connection), tables: builder.finish() };
-      }),
+    digest: () => readDigest(database, frontierNow),
 
     replayQuarantine,
   };

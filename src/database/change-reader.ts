@@ -69,7 +69,7 @@ const changeOf = (statement: Statement): Change => ({
 });
 
 /** The last version up to which a table has about `limit` changes in `first` to `last`; at least one whole version. */
-const cutOff = async (
+export const cutOff = async (
   connection: Connection,
   tables: Iterable<SyncedTable>,
   { first, last }: Pick<Range, "first" | "last">,
@@ -202,10 +202,23 @@ const countBeyond = async (connection: Connection, tables: Iterable<SyncedTable>
   return total;
 };
 
-/** Every change that a peer would take, for `visit`; in no particular order. */
-export const visitAllChanges = async (connection: Connection, visit: (change: Change) => void): Promise<void> => {
-  const statement = await connection.prepare(`SELECT ${changeColumns} FROM crsql_changes`);
+/**
+ * Every change of the versions `first` to `last` that a peer would take, for `visit`; in no particular order.
+ * @param places - of changes in their version, to visit those only
+ */
+export const visitChanges = async (
+  connection: Connection,
+  { first, last }: Pick<Range, "first" | "last">,
+  visit: (change: Change) => void,
+  places?: { readonly from: number; readonly before: number },
+): Promise<void> => {
+  const inPlaces = places === undefined ? "" : " AND seq >= ? AND seq < ?";
+  const statement = await connection.prepare(
+    `SELECT ${changeColumns} FROM crsql_changes WHERE db_version >= ? AND db_version <= ?${inPlaces}`,
+  );
   try {
+    const bounds = places === undefined ? [first, last] : [first, last, places.from, places.before];
+    bounds.forEach((bound, index) => statement.bind(index + 1, 1, bound));
     for (;;) {
       const stepped = statement.step();
       if (!(typeof stepped === "boolean" ? stepped : await stepped)) break;

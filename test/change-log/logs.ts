@@ -8,6 +8,7 @@ import type { Change, ChangeGroup } from "../../src/replication/change.ts";
 import { decodeMessage, encodeMessage } from "../../src/replication/codec.ts";
 import type { LogStretch } from "../../src/replication/core-state.ts";
 import { emptyFrontier, type Frontier } from "../../src/replication/frontier.ts";
+import type { TableDigest } from "../../src/replication/message.ts";
 import { defaultReplicationLimits } from "../../src/replication/limits.ts";
 
 export const epochOf = (n: number): Epoch => n.toString(16).padStart(32, "0") as Epoch;
@@ -87,6 +88,13 @@ export const send = async (from: Log, to: Log): Promise<Applied> => {
 export const sync = async (a: Log, b: Log): Promise<void> => {
   await send(a, b);
   await send(b, a);
+};
+
+/** Nothing may change meanwhile. */
+export const digestOf = async (log: ChangeLog): Promise<readonly TableDigest[]> => {
+  const digest = await log.digest();
+  if (digest === undefined) throw new Error("something changed while the digest was read");
+  return digest.tables;
 };
 
 /** What must be equal in the end. */

@@ -236,7 +236,10 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
         replica.work.push(async () => ({ type: "frontier-read", frontier: await log.frontier() }));
         return;
       case "read-digest":
-        replica.work.push(async () => ({ type: "digested", ...(await log.digest()) }));
+        replica.work.push(async () => {
+          const digest = await log.digest();
+          return digest === undefined ? undefined : { type: "digested", ...digest };
+        });
         return;
       case "set-timer":
         replica.timers.add(effect.timer);
