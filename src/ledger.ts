@@ -548,12 +548,9 @@ export class Ledger {
       this.#live.reset();
       this.#tellStatus();
       if (host.snapshot.storage !== "memory") void this.#persistence.start();
-      if (
-        host.snapshot.storage === "memory" &&
-        this.#options.storage === undefined &&
-        typeof document !== "undefined"
-      ) {
-        const message = "this browser offers no storage here: everything is gone when the page is closed";
+      // Who asked for nothing else knows it.
+      if (host.snapshot.storage === "memory" && this.#options.storageLadder.some((kind) => kind !== "memory")) {
+        const message = "no storage that lasts can be had here: everything is gone when the database is closed";
         this.#emitter.emit("error", new LedgerError("LEDGER_STORAGE_VOLATILE", message));
       }
     } catch (error) {

@@ -45,6 +45,21 @@ test("brings a note from Alice to Bob and tells of everything on the way", async
   expect(bob.isConnected()).toBe(true);
 });
 
+test.each([
+  { storage: ["opfs", "idb", "memory"], codes: ["LEDGER_STORAGE_VOLATILE"] },
+  { storage: "memory", codes: [] },
+] as const)("warns of a database in memory that was to be in $storage: $codes", async ({ storage, codes }) => {
+  const db = new Ledger({ dbName: crypto.randomUUID(), storage });
+  opened.push(db);
+  const told: string[] = [];
+  db.on("error", ({ code }) => told.push(code));
+
+  await db.init();
+
+  expect(db.status().storage).toBe("memory");
+  expect(told).toEqual(codes);
+});
+
 test("tells the others when a replica leaves, and takes it back", async () => {
   const network = createTestNetwork();
   const alice = await openLedger({ network });
