@@ -22,7 +22,7 @@ const bindings = /** @type {Readonly<Record<string, readonly string[]>>} */ ({
 });
 const wasmFiles = ["crsqlite-sync.wasm", "crsqlite.wasm"];
 
-/** The page starts the worker by this; in dist every file lies beside worker.js. */
+/** The page starts the worker by this, as its own and as the one that tabs share; in dist every file lies beside worker.js. */
 const workerUrlInSource = /new URL\(\s*"(?:\.\.?\/)+worker\.ts",\s*import\.meta\.url\s*,?\s*\)/g;
 const workerUrlInDist = 'new URL("./worker.js",import.meta.url)';
 
@@ -44,7 +44,7 @@ const rewriteWorkerUrl = (report) => ({
   // Printing without whitespace turns the quotes into backticks, which some bundlers do not look for. Same length.
   generateBundle: (/** @type {unknown} */ _, /** @type {import("rolldown").OutputBundle} */ files) => {
     for (const file of Object.values(files)) {
-      if (file.type === "chunk") file.code = file.code.replace(/new URL\(`(\.\/worker\.js)`/, 'new URL("$1"');
+      if (file.type === "chunk") file.code = file.code.replace(/new URL\(`(\.\/worker\.js)`/g, 'new URL("$1"');
     }
   },
 });
@@ -86,9 +86,9 @@ const bundle = async () => {
       minify: readable,
     },
   });
-  if (report.found.length !== 1) {
+  if (report.found.length !== 2) {
     fail(
-      `the page must start src/worker.ts in one place, but does in ${report.found.length}: ${report.found.join(", ")}`,
+      `the page must start src/worker.ts in two ways, but does in ${report.found.length}: ${report.found.join(", ")}`,
     );
   }
   // One file, so that an app can copy it beside its other files and name it by `workerUrl`.
@@ -181,8 +181,10 @@ const removeEmptyDirectories = (directory) => {
 /** What a consumer's bundler relies on, looked at in the files that are shipped. */
 const checkOutput = (/** @type {readonly import("rolldown").OutputChunk[]} */ chunks) => {
   const page = chunks.filter((chunk) => chunk.fileName !== "worker.js");
-  const starts = page.flatMap((chunk) => chunk.code.split(workerUrlInDist).slice(1));
-  if (starts.length !== 1) fail(`the page's files start the worker in ${starts.length} places instead of one`);
+  for (const kind of ["Worker", "SharedWorker"]) {
+    const starts = page.flatMap((chunk) => chunk.code.split(`new ${kind}(${workerUrlInDist}`).slice(1));
+    if (starts.length !== 1) fail(`the page's files start a ${kind} in ${starts.length} places instead of one`);
+  }
   for (const chunk of chunks) {
     if (/worker\.ts["'`]/.test(chunk.code)) fail(`${chunk.fileName} still refers to worker.ts`);
     if (/new URL\(`[^`]*\$\{[^`]*`,\s*import\.meta\.url/.test(chunk.code)) {

@@ -54,8 +54,19 @@ const spread = (sample) => {
   return `median ${at(0.5)} ms, p90 ${at(0.9)} ms, longest ${at(1)} ms, ${sorted.length} gaps`;
 };
 
-const openTab = async () => {
+/** @param {"port" | "BroadcastChannel"} way */
+const openTab = async (way = "port") => {
   const tab = await context.newPage();
+  await tab.addInitScript((hasBroker) => {
+    if (!hasBroker) Reflect.deleteProperty(globalThis, "SharedWorker");
+    const { postMessage } = BroadcastChannel.prototype;
+    let count = 0;
+    BroadcastChannel.prototype.postMessage = function (message) {
+      count += 1;
+      postMessage.call(this, message);
+    };
+    Object.assign(globalThis, { broadcasts: () => count });
+  }, way === "port");
   await tab.goto(url);
   await tab.waitForFunction(() => "Ledger" in globalThis);
   await tab.evaluate(async () => {
@@ -156,9 +167,29 @@ const timeCalls = (tab) =>
     return times;
   });
 
+/** Whether a call of the tab goes over BroadcastChannel. @param {Tab} tab @returns {Promise<boolean>} */
+const isBroadcasting = (tab) =>
+  tab.evaluate(async () => {
+    // @ts-expect-error: the page's own
+    const { db, broadcasts } = globalThis;
+    const before = broadcasts();
+    await db.exec("SELECT 1");
+    return broadcasts() > before;
+  });
+
+/** A tab that follows, once its calls take this way. @param {"port" | "BroadcastChannel"} way */
+const openFollower = async (way) => {
+  const tab = await openTab(way);
+  const endMs = performance.now() + 10_000;
+  while ((await isBroadcasting(tab)) === (way === "port")) {
+    if (performance.now() > endMs) throw new Error(`the calls of a following tab do not go by ${way}`);
+  }
+  return tab;
+};
+
 const measureCalls = async () => {
   const leader = await openTab();
-  const ways = { BroadcastChannel: await openTab() };
+  const ways = { BroadcastChannel: await openFollower("BroadcastChannel"), port: await openFollower("port") };
   /** @type {Record<string, Record<string, number[]>>} */
   const samples = {};
   for (let round = 0; round < 9; round += 1) {

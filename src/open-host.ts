@@ -24,11 +24,13 @@ import {
   type RoomKeyCache,
 } from "./security/key-cache.ts";
 import { createBroadcastChannels } from "./tabs/broadcast-channels.ts";
+import { createLineChannels } from "./tabs/line-channels.ts";
 import { createPageLifecycle } from "./tabs/page-lifecycle.ts";
+import { createPortMeetings } from "./tabs/port-meetings.ts";
 import { openTabHost } from "./tabs/tab-host.ts";
 import { createWebLocks } from "./tabs/web-locks.ts";
 import { createWebNetwork } from "./web-network.ts";
-import { startReplicaWorker } from "./worker-endpoint.ts";
+import { connectPortBroker, startReplicaWorker } from "./worker-endpoint.ts";
 import { createWorkerStock, type WorkerStock } from "./worker-stock.ts";
 
 interface Platform {
@@ -51,11 +53,16 @@ export const openHost = async (options: ResolvedOptions): Promise<Host> => {
   };
   const locks = sharedLocks(options);
   if (locks === undefined) return openLeader(options, platform, options.storageLadder, new AbortController().signal);
+  const channels = createBroadcastChannels();
   return openTabHost({
     ...platform,
     dbName: options.dbName,
     locks: createWebLocks(locks),
-    channels: createBroadcastChannels(),
+    channels,
+    lines: createLineChannels(
+      channels,
+      createPortMeetings(() => connectPortBroker(options.workerUrl, platform.logger)),
+    ),
     lifecycle: createPageLifecycle(),
     warmUp: (signal) => platform.workers?.warmUp(signal),
     openLeader: (known, signal) => openLeader(options, platform, ladderAfter(options.storageLadder, known), signal),

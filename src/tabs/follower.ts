@@ -2,6 +2,7 @@
  * A tab that does not lead: finds the tab that does, follows it over a line, and notices when it is gone or silent.
  * 1. Follows one leader at a time, over a line made for it: what an earlier one still says reaches nobody.
  * 2. Tells `lost` before anything else once the leader it followed is gone, however it went.
+ * 3. A line that broke is replaced by one that looks for no faster way as long as the leader is the same.
  */
 
 import type { Clock } from "../common/clock.ts";
@@ -11,7 +12,7 @@ import { lateAnswerMs } from "./call-book.ts";
 import { openLeaderLine, type LeaderLine } from "./leader-line.ts";
 import { createLeaderLiveness, type LeaderState } from "./leader-liveness.ts";
 import type { Locks } from "./locks.ts";
-import type { TabChannels } from "./tab-channel.ts";
+import type { LineChannels } from "./tab-channel.ts";
 import { tabsVersion, type RoomChoice, type TabId, type TabNames, type TabNotice } from "./tab-message.ts";
 
 export interface FollowerListener {
@@ -42,7 +43,7 @@ export interface FollowerOptions {
   readonly tab: TabId;
   readonly names: TabNames;
   readonly locks: Locks;
-  readonly channels: TabChannels;
+  readonly lines: LineChannels;
   readonly clock: Clock;
   readonly announce: (notice: TabNotice) => void;
   readonly listener: FollowerListener;
@@ -61,17 +62,11 @@ type State =
   /** `leader` speaks another version. */
   | { readonly name: "stranded"; readonly leader: TabId };
 
-export const createFollower = ({
-  tab,
-  names,
-  locks,
-  channels,
-  clock,
-  announce,
-  listener,
-}: FollowerOptions): Follower => {
+export const createFollower = ({ tab, names, locks, lines, clock, announce, listener }: FollowerOptions): Follower => {
   let state: State = { name: "idle" };
   let nextLine = 1;
+  /** The leader to which a line broke. */
+  let unreliable: TabId | undefined;
   /** Lines to leaders that are gone, for the answers that are still under way. */
   const retired = new Set<LeaderLine>();
 
@@ -108,9 +103,10 @@ export const createFollower = ({
   const join = (): void => {
     const id = `${tab}:${nextLine}`;
     nextLine += 1;
-    const line = openLeaderLine(channels.open(names.line(id)), {
+    const line = openLeaderLine(lines.open(names.line(id)), {
       welcomed: (leader, snapshot, room) => welcomed(line, leader, snapshot, room),
       heard: liveness.heard,
+      broken: () => broke(line),
       snapshotChanged: listener.snapshotChanged,
       happened: listener.happened,
       roomChanged: listener.roomChanged,
@@ -123,6 +119,8 @@ export const createFollower = ({
     const watching = new AbortController();
     become({ name: "following", leader, line, watching });
     listener.following(line, snapshot, room);
+    // Keeps 3.
+    if (leader !== unreliable) line.hasten();
     locks.acquire(names.tabLock(leader), "shared", watching.signal).then(
       (release) => {
         release();
@@ -130,6 +128,12 @@ export const createFollower = ({
       },
       () => {}, // No longer followed.
     );
+  };
+
+  const broke = (line: LeaderLine): void => {
+    if (state.name !== "following" || state.line !== line) return;
+    unreliable = state.leader;
+    seek();
   };
 
   const seek = (): void => {

@@ -2,7 +2,7 @@
 
 import { errorFromWire } from "../common/errors.ts";
 import type { HostEvent, HostSnapshot } from "../host.ts";
-import type { TabChannel } from "./tab-channel.ts";
+import type { LineChannel } from "./tab-channel.ts";
 import type { FollowerMessage, HostRequest, LeaderMessage, Outcome, RoomChoice, TabId } from "./tab-message.ts";
 import { eventFromWire } from "./wire-event.ts";
 
@@ -11,6 +11,8 @@ export interface LeaderLine {
   /** Stays unanswered when the leader goes without a farewell. @throws DOMException DataCloneError */
   ask(request: HostRequest): Promise<Outcome>;
   ping(): void;
+  /** Looks for a faster way to the leader. */
+  hasten(): void;
   /** From now on only answers are taken from it. */
   retire(): void;
   /** Tells the leader that this tab leaves. Idempotent. */
@@ -25,9 +27,11 @@ export interface LeaderLineListener {
   roomChanged(room: RoomChoice | undefined): void;
   /** Something arrived, whatever it was. Called before the others. */
   heard(): void;
+  /** Nothing comes over this line any more, though the leader may live. */
+  broken(): void;
 }
 
-export const openLeaderLine = (channel: TabChannel, listener: LeaderLineListener): LeaderLine => {
+export const openLeaderLine = (channel: LineChannel, listener: LeaderLineListener): LeaderLine => {
   const waiting = new Map<number, (outcome: Outcome) => void>();
   let nextId = 1;
   let isOver = false;
@@ -79,6 +83,10 @@ export const openLeaderLine = (channel: TabChannel, listener: LeaderLineListener
     }
   };
   channel.onMessage((message) => receive(message as LeaderMessage));
+  channel.onBreak(() => {
+    // Behind a farewell the leader closes it.
+    if (!isRetired && !isOver) listener.broken();
+  });
 
   const post = (message: FollowerMessage): void => channel.post(message);
 
@@ -94,6 +102,7 @@ export const openLeaderLine = (channel: TabChannel, listener: LeaderLineListener
       });
     },
     ping: () => post({ type: "ping" }),
+    hasten: channel.hasten,
     retire: () => {
       isRetired = true;
     },

@@ -19,7 +19,7 @@ import { destroyedError } from "./take-from-tabs.ts";
 import { tabNames, type RoomChoice, type TabId } from "./tab-message.ts";
 import { startTabSession, type TabSession, type TabSessionListener, type TabSessionOptions } from "./tab-session.ts";
 
-export interface TabHostOptions extends Pick<TabSessionOptions, "locks" | "channels" | "clock" | "logger"> {
+export interface TabHostOptions extends Pick<TabSessionOptions, "locks" | "channels" | "lines" | "clock" | "logger"> {
   readonly dbName: string;
   readonly lifecycle: PageLifecycle;
   readonly random: Random;

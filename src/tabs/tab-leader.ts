@@ -10,7 +10,7 @@ import type { Host, HostEvent, HostSnapshot } from "../host.ts";
 import { leftBehindBy, type ReplicaCall } from "../replica-call.ts";
 import type { Locks } from "./locks.ts";
 import { createRoomKeeper } from "./room-keeper.ts";
-import type { TabChannels } from "./tab-channel.ts";
+import type { LineChannels } from "./tab-channel.ts";
 import {
   isWaiting,
   type FollowerMessage,
@@ -32,7 +32,7 @@ export interface TabLeader {
   resume(room: RoomChoice): void;
   /** Never rejects. May stay unanswered when the host is ended by force. */
   ask(request: HostRequest): Promise<Outcome>;
-  /** Serves the tab over this line, instead of over one that it had before. */
+  /** Serves the tab over this line. One that it had before is over, with all that was begun there. */
   accept(tab: TabId, line: string): void;
   /**
    * Before the page goes: leaves the room at once, with a goodbye, and lets go of the followers that wait for no answer.
@@ -48,7 +48,7 @@ export interface TabLeaderOptions {
   readonly host: Host;
   readonly names: TabNames;
   readonly locks: Locks;
-  readonly channels: TabChannels;
+  readonly lines: LineChannels;
   readonly logger: Logger;
   readonly onEvent: (event: HostEvent) => void;
   readonly onSnapshot: (snapshot: HostSnapshot) => void;
@@ -68,7 +68,7 @@ interface Follower {
 }
 
 export const createTabLeader = (options: TabLeaderOptions): TabLeader => {
-  const { host, names, locks, channels, logger } = options;
+  const { host, names, locks, lines, logger } = options;
   const followers = new Map<TabId, Follower>();
   let isClosing = false;
   let running = 0;
@@ -176,11 +176,13 @@ export const createTabLeader = (options: TabLeaderOptions): TabLeader => {
   const accept = (tab: TabId, line: string): void => {
     const before = followers.get(tab);
     before?.drop();
-    const channel = channels.open(names.line(line));
+    // What was asked for there and not answered is asked for again here: nothing of it may find its transaction open.
+    if (before !== undefined) endFor(before);
+    const channel = lines.open(names.line(line));
     const watching = new AbortController();
     const follower: Follower = {
       unanswered: 0,
-      leftBehind: before?.leftBehind ?? new Map(),
+      leftBehind: new Map(),
       presenceId: before?.presenceId,
       post: (message) => channel.post(message),
       drop: () => {
@@ -191,6 +193,7 @@ export const createTabLeader = (options: TabLeaderOptions): TabLeader => {
     channel.onMessage((message) => receive(tab, follower, message as FollowerMessage));
     followers.set(tab, follower);
     follower.post({ type: "welcome", leader: options.tab, snapshot: host.snapshot, room: keeper.choice });
+    channel.hasten();
     logger.debug("a tab follows", { tab });
 
     // The lock is had when the tab is gone, however it went.

@@ -12,7 +12,7 @@ import { createFollower, type FollowerListener } from "./follower.ts";
 import type { LeaderState } from "./leader-liveness.ts";
 import type { Locks, ReleaseLock } from "./locks.ts";
 import { openWithRetries } from "./open-with-retries.ts";
-import type { TabChannels } from "./tab-channel.ts";
+import type { LineChannels, TabChannels } from "./tab-channel.ts";
 import { createTabLeader, type TabLeader } from "./tab-leader.ts";
 import { readNotice, tabsVersion, type RoomChoice, type TabId, type TabNames, type TabNotice } from "./tab-message.ts";
 
@@ -42,6 +42,7 @@ export interface TabSessionOptions {
   readonly names: TabNames;
   readonly locks: Locks;
   readonly channels: TabChannels;
+  readonly lines: LineChannels;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Opens the replica and leads it; all of it ends at once when `signal` is aborted. */

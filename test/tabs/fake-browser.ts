@@ -1,24 +1,29 @@
 /**
- * A browser of several tabs in one thread: locks in line, channels that clone what is posted, and tabs that crash, freeze
- * and go into the back/forward cache. Messages arrive one per turn of the event loop.
+ * A browser of several tabs in one thread: locks in line, channels and ports that clone what is posted, and tabs that crash,
+ * freeze and go into the back/forward cache. Messages arrive one per turn of the event loop.
  */
 
 import type { Locks, ReleaseLock } from "../../src/tabs/locks.ts";
 import type { PageLifecycle } from "../../src/tabs/page-lifecycle.ts";
-import type { TabChannels } from "../../src/tabs/tab-channel.ts";
+import type { DirectPort, PortMeetings, TabChannels } from "../../src/tabs/tab-channel.ts";
 
 export interface FakeTab {
   readonly locks: Locks;
   readonly channels: TabChannels;
+  readonly meetings: PortMeetings;
   readonly lifecycle: PageLifecycle;
-  /** Channels that this tab has open. */
+  /** Channels and ports that this tab has open. */
   readonly openChannels: number;
+  /** Ports that this tab has open. */
+  readonly openPorts: number;
   /** Aborted by crash(). */
   readonly died: AbortSignal;
   hide(mayReturn: boolean): void;
   show(): void;
   /** Gone without a word: nothing of it runs any more, and its locks are free. */
   crash(): void;
+  /** What is under way by its ports is lost, and they are closed. */
+  breakPorts(): void;
   /** Receives nothing until thawed, and keeps its locks. */
   freeze(): void;
   thaw(): void;
@@ -36,15 +41,36 @@ interface LockRequest {
   isHeld: boolean;
 }
 
+interface Page {
+  isFrozen: boolean;
+  isDead: boolean;
+  readonly missed: (() => void)[];
+}
+
 interface OpenChannel {
-  readonly tab: { isFrozen: boolean; isDead: boolean; readonly missed: (() => void)[] };
+  readonly tab: Page;
   readonly name: string;
   receive: (message: unknown) => void;
 }
 
+interface OpenPort {
+  readonly tab: Page;
+  receive: (message: unknown) => void;
+  closed: () => void;
+}
+
+/** Runs in its tab, once that is not frozen. */
+const arrive = (tab: Page, run: () => void): void =>
+  void setImmediate(() => {
+    if (tab.isFrozen) tab.missed.push(run);
+    else if (!tab.isDead) run();
+  });
+
 export const createFakeBrowser = (): FakeBrowser => {
   const requests: LockRequest[] = [];
   const channels = new Set<OpenChannel>();
+  const ports = new Map<OpenPort, OpenPort>();
+  const meeting = new Map<string, { readonly tab: Page; readonly onPort: (port: DirectPort) => void }>();
 
   const grantNext = (): void => {
     for (const request of requests) {
@@ -63,8 +89,42 @@ export const createFakeBrowser = (): FakeBrowser => {
     setImmediate(grantNext);
   };
 
+  const closePort = (port: OpenPort): void => {
+    const other = ports.get(port);
+    ports.delete(port);
+    if (other !== undefined) arrive(other.tab, () => ports.delete(other) && other.closed());
+  };
+
+  const openPort = (port: OpenPort): DirectPort => ({
+    post: (message) => {
+      const other = ports.get(port);
+      if (other === undefined || port.tab.isDead) return;
+      const copy: unknown = structuredClone(message);
+      arrive(other.tab, () => ports.has(other) && other.receive(copy));
+    },
+    onMessage: (listener) => {
+      port.receive = listener;
+    },
+    onClose: (listener) => {
+      port.closed = listener;
+    },
+    close: () => closePort(port),
+  });
+
+  const bringTogether = (name: string, tab: Page, onPort: (port: DirectPort) => void): void => {
+    const first = meeting.get(name);
+    if (first === undefined) return void meeting.set(name, { tab, onPort });
+    meeting.delete(name);
+    const [one, two] = [first.tab, tab].map((owner): OpenPort => ({ tab: owner, receive: () => {}, closed: () => {} }));
+    if (one === undefined || two === undefined) return;
+    ports.set(one, two);
+    ports.set(two, one);
+    arrive(one.tab, () => first.onPort(openPort(one)));
+    arrive(two.tab, () => onPort(openPort(two)));
+  };
+
   const openTab = (): FakeTab => {
-    const tab: OpenChannel["tab"] = { isFrozen: false, isDead: false, missed: [] };
+    const tab: Page = { isFrozen: false, isDead: false, missed: [] };
     const hidden = new Set<(mayReturn: boolean) => void>();
     const shown = new Set<() => void>();
     const death = new AbortController();
@@ -104,10 +164,7 @@ export const createFakeBrowser = (): FakeBrowser => {
               for (const other of channels) {
                 if (other === channel || other.name !== name) continue;
                 const copy: unknown = structuredClone(message);
-                setImmediate(() => {
-                  if (other.tab.isFrozen) other.tab.missed.push(() => channels.has(other) && other.receive(copy));
-                  else if (channels.has(other) && !other.tab.isDead) other.receive(copy);
-                });
+                arrive(other.tab, () => channels.has(other) && other.receive(copy));
               }
             },
             onMessage: (listener) => {
@@ -115,6 +172,12 @@ export const createFakeBrowser = (): FakeBrowser => {
             },
             close: () => channels.delete(channel),
           };
+        },
+      },
+      meetings: {
+        meet: (name, onPort) => {
+          setImmediate(() => bringTogether(name, tab, onPort));
+          return () => meeting.delete(name);
         },
       },
       lifecycle: {
@@ -128,7 +191,10 @@ export const createFakeBrowser = (): FakeBrowser => {
         },
       },
       get openChannels() {
-        return [...channels].filter((channel) => channel.tab === tab).length;
+        return [...channels, ...ports.keys()].filter((open) => open.tab === tab).length;
+      },
+      get openPorts() {
+        return [...ports.keys()].filter((port) => port.tab === tab).length;
       },
       died: death.signal,
       hide: (mayReturn) => {
@@ -141,14 +207,22 @@ export const createFakeBrowser = (): FakeBrowser => {
         tab.isDead = true;
         death.abort();
         for (const channel of channels) if (channel.tab === tab) channels.delete(channel);
+        for (const port of ports.keys()) if (port.tab === tab) closePort(port);
         drop((request) => request.tab === tab);
+      },
+      breakPorts: () => {
+        for (const [port, other] of ports) {
+          if (port.tab !== tab && other.tab !== tab) continue;
+          ports.delete(port);
+          arrive(port.tab, port.closed);
+        }
       },
       freeze: () => {
         tab.isFrozen = true;
       },
       thaw: () => {
         tab.isFrozen = false;
-        for (const arrive of tab.missed.splice(0)) arrive();
+        for (const run of tab.missed.splice(0)) run();
       },
     };
   };

@@ -4,7 +4,9 @@ import { createSilentLogger } from "../../src/common/logger.ts";
 import { createSystemRandom } from "../../src/common/random.ts";
 import type { StorageKind } from "../../src/database/database.ts";
 import type { Host, HostEvent } from "../../src/host.ts";
+import { createLineChannels } from "../../src/tabs/line-channels.ts";
 import { openTabHost } from "../../src/tabs/tab-host.ts";
+import type { PortMeetings } from "../../src/tabs/tab-channel.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 import { createFakeBrowser, type FakeTab } from "./fake-browser.ts";
 import { createFakeFile, openFakeReplica, type FakeFile, type FakeReplica } from "./fake-replica.ts";
@@ -33,7 +35,13 @@ export interface FakeTabs {
   pass(ms: number): Promise<void>;
 }
 
-export const createFakeTabs = (): FakeTabs => {
+/** How followers reach their leader. */
+export const ways = ["channels", "ports"] as const;
+export type Way = (typeof ways)[number];
+
+const noMeetings: PortMeetings = { meet: () => () => {} };
+
+export const createFakeTabs = (way: Way = "channels"): FakeTabs => {
   const browser = createFakeBrowser();
   const file = createFakeFile();
   const clock = createFakeClock();
@@ -53,6 +61,7 @@ export const createFakeTabs = (): FakeTabs => {
       const host = await openTabHost({
         ...tab,
         dbName: "notes",
+        lines: createLineChannels(tab.channels, way === "ports" ? tab.meetings : noMeetings),
         clock,
         random: createSystemRandom(),
         logger: createSilentLogger(),
@@ -65,6 +74,8 @@ export const createFakeTabs = (): FakeTabs => {
         },
       });
       host.onEvent((event) => events.push(event));
+      // Until the line has gone over to its port.
+      if (way === "ports") await rest();
       return { tab, host, events, replicas, known, warmed: () => warmed };
     },
     rest,
