@@ -1,4 +1,7 @@
-/** Port and adapter: when the page is put away, and when it comes back from the back/forward cache. */
+/**
+ * Port and adapter: when the page is put away, and when it comes back. It may be put into the back/forward cache, or be
+ * frozen where it is, hidden, to save power; a frozen page that is discarded next is not told of that.
+ */
 
 import type { Unsubscribe } from "../common/emitter.ts";
 
@@ -8,12 +11,27 @@ export interface PageLifecycle {
   onShow(listener: () => void): Unsubscribe;
 }
 
-const listen = (type: "pagehide" | "pageshow", run: (event: PageTransitionEvent) => void): Unsubscribe => {
-  addEventListener(type, run);
-  return () => removeEventListener(type, run);
+const listen = (target: EventTarget, type: string, run: (event: Event) => void): Unsubscribe => {
+  target.addEventListener(type, run);
+  return () => target.removeEventListener(type, run);
 };
 
+/** A page on its way to the back/forward cache and back is told of it twice. */
 export const createPageLifecycle = (): PageLifecycle => ({
-  onHide: (listener) => listen("pagehide", (event) => listener(event.persisted)),
-  onShow: (listener) => listen("pageshow", () => listener()),
+  onHide: (listener) => {
+    const stopHiding = listen(window, "pagehide", (event) => listener((event as PageTransitionEvent).persisted));
+    const stopFreezing = listen(document, "freeze", () => listener(true));
+    return () => {
+      stopHiding();
+      stopFreezing();
+    };
+  },
+  onShow: (listener) => {
+    const stopShowing = listen(window, "pageshow", listener);
+    const stopResuming = listen(document, "resume", listener);
+    return () => {
+      stopShowing();
+      stopResuming();
+    };
+  },
 });

@@ -167,7 +167,9 @@ export const createTabLeader = (options: TabLeaderOptions): TabLeader => {
       case "request":
         return void serve(follower, message.id, message.request);
       case "ping":
-        return follower.post({ type: "pong" });
+        // A frozen page still hears of BroadcastChannel, but nothing goes on there: one that did not get done with closing
+        // before it froze must not pass for a leader that responds.
+        return isClosing ? undefined : follower.post({ type: "pong" });
       case "leave":
         return release(tab, follower);
     }

@@ -322,6 +322,28 @@ describe.each(ways)("tabs over %s", (way) => {
     expect(tabs.file.written).toEqual(["one"]);
   });
 
+  test("says when the leader was put away before it was done, though its page still hears", async () => {
+    const tabs = createFakeTabs(way);
+    const alice = await tabs.open();
+    const bob = await tabs.open();
+    replicaOf(alice).stalls = "before-write";
+    const write = execOn(bob.host, { sql: "insert 1" });
+    await tabs.rest();
+    let release = (): void => {};
+    replicaOf(alice).close = () => new Promise((resolve) => (release = resolve));
+
+    alice.tab.hide(true);
+    await tabs.pass(8_000);
+    expect(bob.host.snapshot).toMatchObject({ role: "follower", leader: "unresponsive" });
+    expect(tabs.file.opened).toBe(1);
+
+    alice.tab.crash();
+    release();
+    await write;
+    expect(bob.host.snapshot).toMatchObject({ role: "leader", leader: "responding" });
+    expect(tabs.file.written).toEqual(["insert 1"]);
+  });
+
   test("takes over from a leader that stood still and then died", async () => {
     const tabs = createFakeTabs(way);
     const alice = await tabs.open();
