@@ -1,7 +1,8 @@
 // @ts-check
 /**
  * Runs every system through the workloads, several rounds, the systems taking turns, each peer a browser process of its own
- * with its profile on disk. `--quick`: Ledger and the limits. `--rounds N`, `--minutes N`, `--only a,b`, `--no-write`.
+ * with its profile on disk. `--quick`: Ledger and the limits. `--small`: not with 100,000 rows. `--rounds N`,
+ * `--minutes N`, `--only a,b`, `--no-write`.
  * Results land in results/, and those of a full run in README and docs/performance.md as well.
  * Absolute figures mean little on a shared machine; the ratios within one run do.
  */
@@ -29,6 +30,7 @@ const { values: args } = parseArgs({
     rounds: { type: "string" },
     minutes: { type: "string" },
     only: { type: "string" },
+    small: { type: "boolean", default: false },
     "no-write": { type: "boolean", default: false },
   },
 });
@@ -53,7 +55,7 @@ const takenMs = new Map();
 const measureOnce = async (name, round) => {
   const beganMs = Date.now();
   const isHopeless = round > 0 && figures[name]?.[0]?.w3 === undefined;
-  const measured = await measure(name, `${pages.url}/pages/${name}.html`, { isHopeless, withLarge: true });
+  const measured = await measure(name, `${pages.url}/pages/${name}.html`, { isHopeless, withLarge: !args.small });
   figures[name]?.push(measured);
   const tookMs = Date.now() - beganMs;
   takenMs.set(name, (takenMs.get(name) ?? 0) + tookMs);

@@ -211,30 +211,30 @@ const assertContent = async (
 const assertConsistent = async (connection: Connection, { name, keyColumns }: SyncedTable): Promise<void> => {
   const [rows, keys, cells] = ["", "__crsql_pks", "__crsql_clock"].map((end) => `main.${quoteName(name + end)}`);
   const sameKey = keyColumns.map((column) => `r.${quoteName(column)} IS k.${quoteName(column)}`).join(" AND ");
-  const sentinel = `(SELECT col_version FROM ${cells} s WHERE s.key = k.__crsql_key AND s.col_name = '${rowSentinel}')`;
-  const rules: readonly (readonly [string, string])[] = [
+  const [row] = await connection.all(
+    `WITH life AS (
+       SELECT key, coalesce(max(CASE WHEN col_name = '${rowSentinel}' THEN col_version END), 1) % 2 AS alive,
+         sum(col_name <> '${rowSentinel}') AS others
+       FROM ${cells} GROUP BY key)
+     SELECT count(*), total(k.__crsql_key IS NULL), total(alive = 0 AND others > 0),
+       total(alive <> EXISTS (SELECT 1 FROM ${rows} r WHERE ${sameKey}))
+     FROM life LEFT JOIN ${keys} k ON k.__crsql_key = life.key`,
+  );
+  const [lives, keyless, ofDeleted, disagreeing] = row as number[];
+  const rules: readonly (readonly [string, boolean])[] = [
+    ["cell without a key", keyless !== 0],
+    ["key without a cell", (await first(connection, `SELECT count(*) FROM ${keys}`)) !== lives],
+    ["cell of a deleted row", ofDeleted !== 0],
+    ["row and its life do not agree", disagreeing !== 0],
     [
-      "cell without a key",
-      `SELECT 1 FROM ${cells} c WHERE NOT EXISTS (SELECT 1 FROM ${keys} k WHERE k.__crsql_key = c.key)`,
-    ],
-    ["row without a key", `SELECT 1 FROM ${rows} r WHERE NOT EXISTS (SELECT 1 FROM ${keys} k WHERE ${sameKey})`],
-    [
-      "row and its life do not agree",
-      `SELECT 1 FROM ${keys} k WHERE (coalesce(${sentinel}, 1) % 2 = 1) <> EXISTS (SELECT 1 FROM ${rows} r WHERE ${sameKey})`,
-    ],
-    [
-      "key without a cell",
-      `SELECT 1 FROM ${keys} k WHERE NOT EXISTS (SELECT 1 FROM ${cells} c WHERE c.key = k.__crsql_key)`,
-    ],
-    [
-      "cell of a deleted row",
-      `SELECT 1 FROM ${keys} k JOIN ${cells} c ON c.key = k.__crsql_key
-       WHERE c.col_name <> '${rowSentinel}' AND coalesce(${sentinel}, 1) % 2 = 0`,
+      "row without a key",
+      (await first(
+        connection,
+        `SELECT EXISTS (SELECT 1 FROM ${rows} r WHERE NOT EXISTS (SELECT 1 FROM ${keys} k WHERE ${sameKey}))`,
+      )) > 0,
     ],
   ];
-  for (const [rule, sql] of rules) {
-    if ((await first(connection, `SELECT EXISTS (${sql})`)) > 0) refuse("malformed", rule);
-  }
+  for (const [rule, isBroken] of rules) if (isBroken) refuse("malformed", rule);
 };
 
 /** Copies the image that is attached. Must run in a transaction that is rolled back when it throws. */
