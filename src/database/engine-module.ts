@@ -78,6 +78,8 @@ export interface EngineModuleOptions {
 /** An instance of the engine. In the asynchronous build the calls below suspend while storage works. */
 export interface Engine {
   readonly module: EngineModule;
+  /** Whether no call of it answers a promise. */
+  readonly isSynchronous: boolean;
   open(name: Pointer, database: Pointer, flags: number, vfs: Pointer): MaybePromise<number>;
   close(database: Pointer): MaybePromise<number>;
   prepare(database: Pointer, sql: Pointer, bytes: number, statement: Pointer, tail: Pointer): MaybePromise<number>;
@@ -89,6 +91,7 @@ export interface Engine {
 /** The synchronous build: plain calls, no promises. */
 export const createSyncEngine = (module: EngineModule): Engine => ({
   module,
+  isSynchronous: true,
   open: module._sqlite3_open_v2,
   close: module._sqlite3_close,
   prepare: module._sqlite3_prepare_v2,
@@ -107,6 +110,7 @@ export const createAsyncEngine = (module: EngineModule): Engine => {
     };
   return {
     module,
+    isSynchronous: false,
     open: call("sqlite3_open_v2"),
     close: call("sqlite3_close"),
     prepare: call("sqlite3_prepare_v2"),

@@ -33,6 +33,8 @@ export interface Script {
 }
 
 export interface SqliteConnection extends Connection {
+  /** Whether no statement answers a promise. */
+  readonly isSynchronous: boolean;
   prepare(sql: string): MaybePromise<SqliteStatement>;
   openScript(sql: string): Script;
   /** Resets what the work before left pending, so that it holds no lock. */
@@ -240,6 +242,7 @@ export const openSqlite = async ({
 
   await open();
   return {
+    isSynchronous: engine.isSynchronous,
     images: createImages(module, run),
     prepare,
     openScript,

@@ -370,12 +370,14 @@ const execAll = async (executor: Executor, requests: readonly ExecRequest[]): Pr
   const changedTables = new Set<string>();
   let mayHaveWritten = false;
   for (const [index, request] of requests.entries()) {
-    const outcome = await executor.exec(request, "inside").catch((error: unknown) => {
+    try {
+      const outcome = executor.writeAtOnce(request) ?? (await executor.exec(request, "inside"));
+      result.push(outcome.result);
+      for (const table of outcome.changedTables) changedTables.add(table);
+      mayHaveWritten ||= outcome.mayHaveWritten;
+    } catch (error) {
       throw ofStatement(index, requests.length, error);
-    });
-    result.push(outcome.result);
-    for (const table of outcome.changedTables) changedTables.add(table);
-    mayHaveWritten ||= outcome.mayHaveWritten;
+    }
   }
   return { result, changedTables, mayHaveWritten };
 };
