@@ -6,10 +6,10 @@
 import type { Clock } from "./common/clock.ts";
 import type { Logger } from "./common/logger.ts";
 import { createFrameJoiner, isCutFrame, messageToFrames } from "./message-frames.ts";
-import { decodeMessage, encodeMessage } from "./replication/codec.ts";
-import { defaultReplicationLimits } from "./replication/limits.ts";
+import { decodeMessage } from "./replication/codec.ts";
+import { defaultReplicationLimits, type ReplicationLimits } from "./replication/limits.ts";
+import { createPartsJoiner, encodeInParts } from "./replication/message-parts.ts";
 import type { Changes, Message } from "./replication/message.ts";
-import { splitChanges } from "./replication/split-changes.ts";
 import type { Link } from "./transport/link.ts";
 
 /** What a peer is not known to hold yet. */
@@ -53,6 +53,8 @@ export interface LinkSessionOptions {
   readonly onFailure: (error: unknown) => void;
   /** Frames wait for room: nothing more should be sent until the link's `writable`. */
   readonly onFull: () => void;
+  /** Of what is sent and taken. */
+  readonly limits?: ReplicationLimits;
 }
 
 /** Of a change that nothing is known of, about. */
@@ -67,8 +69,20 @@ interface Sent {
 const countChanges = (message: Changes): number => message.groups.reduce((sum, group) => sum + group.changes.length, 0);
 
 export const createLinkSession = (options: LinkSessionOptions): LinkSession => {
-  const { link, clock, logger, whenIdle, onMessage, onArriving, onFault, onFailure, onFull } = options;
-  const joiner = createFrameJoiner(defaultReplicationLimits.maxMessageBytes);
+  const {
+    link,
+    clock,
+    logger,
+    whenIdle,
+    onMessage,
+    onArriving,
+    onFault,
+    onFailure,
+    onFull,
+    limits = defaultReplicationLimits,
+  } = options;
+  const parts = createPartsJoiner(limits);
+  const joiner = createFrameJoiner(limits.maxMessageBytes);
   /** Turns of messages and frames that must wait for those before; undefined when there are none. */
   let outbox: Promise<void> | undefined;
   let inbox: Promise<void> | undefined;
@@ -101,25 +115,13 @@ export const createLinkSession = (options: LinkSessionOptions): LinkSession => {
     outbox = turn;
   };
 
-  /** A transaction larger than a message may be arrives in parts; everything else as it is. Answers its bytes. */
-  const sendWhole = (message: Message): number => {
-    const { maxChanges, maxMessageBytes } = defaultReplicationLimits;
-    if (message.type === "changes" && countChanges(message) > maxChanges) return sendInParts(message);
-    const bytes = encodeMessage(message);
-    if (message.type === "changes" && bytes.length > maxMessageBytes) return sendInParts(message);
-    sendBytes(bytes);
-    return bytes.length;
-  };
-
-  const sendInParts = (message: Changes): number => {
-    logger.warn("a transaction is too large for one message and is sent in parts");
-    return splitChanges(message).reduce((sum, part) => sum + sendWhole(part), 0);
-  };
-
   const receive = (bytes: Uint8Array): void => {
-    const decoded = decodeMessage(bytes, defaultReplicationLimits);
-    if (decoded.ok) onMessage(decoded.value);
-    else onFault(`${decoded.error.code} ${decoded.error.rule}`);
+    const decoded = decodeMessage(bytes, limits);
+    if (!decoded.ok) return onFault(`${decoded.error.code} ${decoded.error.rule}`);
+    const joined = parts.add(decoded.value, bytes.length);
+    if (!joined.ok) return onFault(joined.error);
+    if (joined.value === undefined) onArriving();
+    else onMessage(joined.value);
   };
 
   const takeFrame = (frame: Uint8Array<ArrayBuffer>, consumed: () => void): void | Promise<void> => {
@@ -157,7 +159,10 @@ export const createLinkSession = (options: LinkSessionOptions): LinkSession => {
     },
     noteSync,
     send: (message) => {
-      const bytes = sendWhole(message);
+      const { parts: encoded, isWhole } = encodeInParts(message, limits);
+      if (!isWhole) logger.warn("a transaction is too large to arrive whole and is sent in pieces");
+      for (const part of encoded) sendBytes(part);
+      const bytes = encoded.reduce((sum, part) => sum + part.length, 0);
       if (message.type === "progress") noteSync();
       if (message.type !== "changes") return;
       noteSync();

@@ -1,4 +1,4 @@
-/** A transaction of 100,000 changes over links that break: whole or not at all. */
+/** Transactions of 100,000 changes and more over links that break: whole or not at all. */
 
 import { afterEach, expect, test } from "vitest";
 import type { Replica } from "../src/replica.ts";
@@ -14,14 +14,24 @@ afterEach(async () => {
 const countOf = async (replica: Replica): Promise<unknown> =>
   ((await rowsOf(replica, "SELECT count(*) AS n FROM notes")) as { readonly n: number }[])[0]?.n;
 
-test("arrives whole after its link broke in the middle, and is not seen before", { timeout: 120_000 }, async () => {
-  const [alice, bob] = await Promise.all([openMemoryReplica(), openMemoryReplica()]);
-  opened.push(alice, bob);
-  // Three cells a row, of random text: the message takes many frames.
-  await execOn(alice, {
-    sql: `WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 33334)
+/** Three cells a row, of random text: the message takes many frames. */
+const writeRows = (replica: Replica, count: number) =>
+  execOn(replica, {
+    sql: `WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < ${count})
           INSERT INTO notes (id, title, body) SELECT 'row-' || n, hex(randomblob(8)), hex(randomblob(16)) FROM c`,
   });
+
+const replicated = (replica: Replica) =>
+  replica.call({ type: "wait", goal: { type: "replicated", peers: 1 }, timeoutMs: 200_000 });
+
+test.each([
+  ["a replica that holds nothing, as a snapshot", 33_334, 0],
+  ["a replica that holds rows, as changes", 33_334, 1],
+])("arrives whole at %s, after its link broke in the middle", { timeout: 240_000 }, async (_, rows, ofBob) => {
+  const [alice, bob] = await Promise.all([openMemoryReplica(), openMemoryReplica()]);
+  opened.push(alice, bob);
+  await writeRows(alice, rows);
+  if (ofBob > 0) await execOn(bob, { sql: "INSERT INTO notes (id) VALUES ('of Bob')" });
   const counts = new Set<unknown>();
   bob.on("commit", () => void countOf(bob).then((count) => counts.add(count)));
 
@@ -30,18 +40,18 @@ test("arrives whole after its link broke in the middle, and is not seen before",
   const broken = new Promise<void>((resolve) => {
     first.links[1].on("frame", () => {
       frames += 1;
-      if (frames !== 4) return;
+      if (frames !== 5) return;
       first.drop();
       resolve();
     });
   });
   await broken;
-  expect(await countOf(bob)).toBe(0);
+  expect(await countOf(bob)).toBe(ofBob);
 
   connect(alice, bob);
-  await alice.call({ type: "wait", goal: { type: "replicated", peers: 1 }, timeoutMs: 100_000 });
+  await Promise.all([replicated(alice), replicated(bob)]);
 
-  expect(await countOf(bob)).toBe(33_334);
-  expect([...counts]).toEqual([33_334]);
+  expect([...counts]).toEqual([rows + ofBob]);
+  expect(await countOf(alice)).toBe(rows + ofBob);
   expect(await changesOf(bob)).toEqual(await changesOf(alice));
 });

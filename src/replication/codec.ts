@@ -15,6 +15,7 @@ import type { Changes, Digest, Hello, Message, Progress, SnapshotMessage, TableD
 
 const tags = { hello: 1, changes: 2, progress: 3, digest: 4, rewind: 5, want: 6, snapshot: 7, schema: 8 } as const;
 const completeFlag = 1;
+const partFlag = 2;
 const emptyFlag = 1;
 const resumeFlag = 2;
 
@@ -65,7 +66,7 @@ export const encodeMessage = (message: Message): Uint8Array<ArrayBuffer> => {
       }
       break;
     case "changes":
-      writer.byte(message.complete ? completeFlag : 0);
+      writer.byte(message.complete ? completeFlag : message.part === true ? partFlag : 0);
       writer.varint(message.to);
       encodeFrontier(writer, message.frontier);
       encodeGroups(writer, message.groups);
@@ -108,6 +109,11 @@ export const encodeMessage = (message: Message): Uint8Array<ArrayBuffer> => {
   return writer.finish();
 };
 
+/** Makes encoded `changes`, which are not complete, a part of what the next ones end. */
+export const markAsPart = (encoded: Uint8Array): void => {
+  encoded[1] = partFlag;
+};
+
 const decodeHello = (reader: ByteReader, limits: ReplicationLimits): Hello => {
   const frontier = decodeFrontier(reader, limits);
   const schema = decodeSchema(reader);
@@ -120,10 +126,11 @@ const decodeHello = (reader: ByteReader, limits: ReplicationLimits): Hello => {
 
 const decodeChanges = (reader: ByteReader, limits: ReplicationLimits): Changes => {
   const flags = reader.byte();
-  if (flags > completeFlag) throw new MalformedError("changes flags");
+  if (flags > partFlag) throw new MalformedError("changes flags");
   return {
     type: "changes",
     complete: flags === completeFlag,
+    ...(flags === partFlag ? { part: true } : {}),
     to: reader.varint(),
     frontier: decodeFrontier(reader, limits),
     groups: decodeGroups(reader, limits),

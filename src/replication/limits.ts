@@ -5,6 +5,9 @@ export interface ReplicationLimits {
   readonly maxMessageBytes: number;
   /** Changes of one message, and so entries of each of its dictionaries: a deflated frame may claim a thousand times its size. */
   readonly maxChanges: number;
+  /** Changes, and bytes of messages, of one transaction that comes in several: they wait in memory until it is whole. */
+  readonly maxGatheredChanges: number;
+  readonly maxGatheredBytes: number;
   /** Tables of a digest. */
   readonly maxTables: number;
   /** Sites in a frontier. */
@@ -20,6 +23,8 @@ export interface ReplicationLimits {
 export const defaultReplicationLimits: ReplicationLimits = {
   maxMessageBytes: 64 * 1024 * 1024,
   maxChanges: 500_000,
+  maxGatheredChanges: 2_000_000,
+  maxGatheredBytes: 256 * 1024 * 1024,
   maxTables: 10_000,
   maxSites: 100_000,
   maxKeyBytes: 64 * 1024,

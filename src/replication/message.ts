@@ -34,6 +34,8 @@ export interface Changes {
   readonly to: number;
   /** The end of the log was reached: the receiver now holds everything that the sender holds. */
   readonly complete: boolean;
+  /** The next message goes on where this one stops, and nothing of it may be stored before. Never with `complete`. */
+  readonly part?: true;
   /** What the sender holds beyond what it said before on this link, as of the moment the stretch was read. */
   readonly frontier: Frontier;
   readonly groups: readonly ChangeGroup[];

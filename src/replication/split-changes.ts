@@ -6,7 +6,7 @@ import type { Changes } from "./message.ts";
 
 /**
  * Two messages with the changes of one. Only the second moves the receiver's place and completes anything, so that a link
- * that ends between them loses nothing; the first half is applied for itself, and the transaction is not whole meanwhile.
+ * that ends between them loses nothing, also when the first is stored for itself.
  * Nothing is answered for a single change, which always fits.
  */
 export const splitChanges = (message: Changes): readonly [Changes, Changes] | readonly [] => {

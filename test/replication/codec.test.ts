@@ -234,7 +234,7 @@ describe("a message is malformed with", () => {
     ["a number above 2^53 - 1", `05 01 ${site} 8080808080808010`, "varint too large"],
     ["one site twice", `05 02 ${site}01 ${site}02`, "site twice in a frontier"],
     ["more sites than there are bytes for", "05 ffffff7f", "count beyond the message"],
-    ["flags that mean nothing", "02 02 01 00 00 00 00 00", "changes flags"],
+    ["flags that mean nothing", "02 03 01 00 00 00 00 00", "changes flags"],
     ["a cursor flag that means nothing", "01 00 00 0000000000000000 02", "cursor flag"],
     ["a table whose name ends the SQL", "02 01 01 00 00 01 05 61223b2d2d 01 78 00 00", "table name"],
     ["a table without a name", "02 01 01 00 00 01 00 01 78 00 00", "table name"],

@@ -1,0 +1,85 @@
+/** Messages over a link, larger than one may be. */
+
+import { expect, test } from "vitest";
+import type { Epoch, LinkId, SiteId } from "../src/common/ids.ts";
+import { createSilentLogger } from "../src/common/logger.ts";
+import { createSystemClock } from "../src/common/system-clock.ts";
+import { createLinkSession, type LinkSession } from "../src/link-session.ts";
+import { defaultReplicationLimits } from "../src/replication/limits.ts";
+import type { Changes, Message } from "../src/replication/message.ts";
+import { createLink } from "../src/transport/channel-link.ts";
+import { createMemoryNetwork } from "../src/transport/memory-network.ts";
+
+const clock = createSystemClock();
+const site = "a1".repeat(16) as SiteId;
+
+const openSession = (
+  channel: ReturnType<ReturnType<typeof createMemoryNetwork>["connect"]>["alice"],
+  told: { readonly onMessage?: (message: Message) => void; readonly onFault?: (code: string) => void },
+  maxChanges: number,
+): LinkSession =>
+  createLinkSession({
+    link: createLink(channel, { id: 1 as LinkId, peer: { siteId: site, epoch: "0e".repeat(16) as Epoch }, clock }),
+    clock,
+    logger: createSilentLogger(),
+    whenIdle: () => Promise.resolve(),
+    onMessage: () => {},
+    onArriving: () => {},
+    onFault: (code) => expect.unreachable(code),
+    onFailure: (error) => expect.unreachable(String(error)),
+    onFull: () => {},
+    ...told,
+    limits: { ...defaultReplicationLimits, maxChanges },
+  });
+
+const transaction = (changes: number): Changes => ({
+  type: "changes",
+  to: 9,
+  complete: true,
+  frontier: new Map([[site, 9]]),
+  groups: [
+    {
+      site,
+      originVersion: 9,
+      changes: Array.from({ length: changes }, (_, seq) => ({
+        table: "notes",
+        pk: Uint8Array.of(1, 9, seq),
+        cid: "title",
+        valueClass: 3,
+        value: "x".repeat(1_000 * (seq % 2)),
+        colVersion: 1,
+        cl: 1,
+        seq,
+      })),
+    },
+  ],
+});
+
+test("a transaction that takes several messages is told once, whole", async () => {
+  const pair = createMemoryNetwork().connect();
+  const told: Message[] = [];
+  const rewound = new Promise<void>((resolve) => {
+    const onMessage = (message: Message): void => {
+      told.push(message);
+      if (message.type === "rewind") resolve();
+    };
+    openSession(pair.bob, { onMessage }, 3);
+  });
+  const ofAlice = openSession(pair.alice, {}, 3);
+
+  ofAlice.send(transaction(20));
+  ofAlice.send({ type: "rewind", frontier: new Map() });
+  await rewound;
+
+  expect(told).toEqual([transaction(20), { type: "rewind", frontier: new Map() }]);
+});
+
+test("a message with more changes than one may have is a fault", async () => {
+  const pair = createMemoryNetwork().connect();
+  const fault = new Promise<string>((resolve) => openSession(pair.bob, { onFault: resolve }, 3));
+  const ofAlice = openSession(pair.alice, {}, 100);
+
+  ofAlice.send(transaction(20));
+
+  expect(await fault).toMatch(/^MALFORMED /);
+});
