@@ -36,6 +36,8 @@ interface LinkBase {
   readonly peerEpoch: Epoch;
   /** What the peer was told that this replica holds. */
   readonly told: Frontier;
+  /** The link has no room. */
+  readonly congested: boolean;
 }
 
 /** A snapshot for the peer, which holds nothing. */
@@ -105,8 +107,6 @@ export interface StreamingLink extends LinkBase {
   readonly partial: boolean;
   readonly giving: Giving | undefined;
   readonly taking: Taking | undefined;
-  /** The link has no room. */
-  readonly congested: boolean;
   /** The peer's newest digest, until either side's frontier moves. */
   readonly peerDigest: readonly TableDigest[] | undefined;
   /** The own digest that the peer was sent. */

@@ -68,6 +68,7 @@ const opened = (state: CoreState, input: Extract<Input, { type: "opened" }>): St
     peer: input.peer,
     peerEpoch: input.peerEpoch,
     told: next.frontier,
+    congested: false,
   };
   return { state: withLink(next, input.link, link), effects: [{ type: "send", link: input.link, message: hello }] };
 };
@@ -104,7 +105,6 @@ const greeted = (
     partial: false,
     giving: undefined,
     taking: undefined,
-    congested: false,
     peerDigest: undefined,
     sentDigest: undefined,
     repair: "none",
@@ -362,7 +362,9 @@ const arriving = (state: CoreState, id: LinkId): Step => {
 
 const roomChanged = (state: CoreState, id: LinkId, congested: boolean): Step => {
   const link = state.links.get(id);
-  if (link?.phase !== "streaming") return unchanged(state);
+  if (link === undefined) return unchanged(state);
+  // A hello may fill the link already.
+  if (link.phase === "greeting") return unchanged(withLink(state, id, { ...link, congested }));
   return readIfDue(state, id, { ...link, congested });
 };
 

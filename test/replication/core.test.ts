@@ -317,6 +317,19 @@ describe("reading (invariant 4)", () => {
     expect(ofType(writable, "read-changes")).toHaveLength(1);
   });
 
+  it("does not read for a link that its own hello filled, until it has room", () => {
+    const { feed, open, receive } = createAlice();
+    open(toBob, bob);
+
+    const full = feed({ type: "congested", link: toBob });
+    const greeted = receive(toBob, { type: "hello", schema: emptySchema, frontier: holds() });
+    const writable = feed({ type: "writable", link: toBob });
+
+    expect(full).toEqual([]);
+    expect(ofType(greeted, "read-changes")).toEqual([]);
+    expect(ofType(writable, "read-changes")).toHaveLength(1);
+  });
+
   it("lets a slow peer slow only itself", () => {
     const { link, feed } = createAlice();
     link(toBob, bob);
