@@ -30,7 +30,7 @@ import { readDigest, type Digest } from "./digest-reader.ts";
 import { createImageShelf, type MadeImage } from "./image-shelf.ts";
 import { newestMigration } from "./migration-log.ts";
 import { forgetOldRequests } from "./request-log.ts";
-import { tidyRuns } from "./origin-runs.ts";
+import { ownSite, tidyRuns } from "./origin-runs.ts";
 import { SnapshotRefusedError } from "./snapshot-refused.ts";
 import { countCells, takeSnapshot, writeSnapshot } from "./snapshot.ts";
 import { readQuarantine, takeFromQuarantine } from "./quarantine.ts";
@@ -169,6 +169,9 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
   /** Newest own version that a peer said to hold, and what is stored of it. */
   let seen = await database.read(readSeen);
   let storedSeen = seen;
+  /** Own writes up to this version that were lost are held again; only a peer's claim can name a version of a gap. */
+  const newestOwn = versionOf(await database.read(frontierNow), own);
+  let regainedTo = books.lostAfter(epochs, newestOwn) === undefined ? 0 : newestOwn;
   /** What the transaction under way found. */
   let found: { readonly conflicts: readonly Conflict[]; readonly seen: number } = { conflicts: [], seen };
   // In the commit itself, so that the answer of apply() is as early as ever: the order of facts depends on it.
@@ -258,7 +261,7 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
 
     resumePosition: (cursor) => books.resumePosition(epochs, cursor),
 
-    lostAfter: (version) => books.lostAfter(epochs, version),
+    lostAfter: (version) => (version <= regainedTo ? undefined : books.lostAfter(epochs, version)),
 
     ownVersion: async () => versionOf(await database.read(frontierNow), own),
 
@@ -270,13 +273,15 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
         return { ...stretch, groups: [...stretch.groups, ...quarantine.groups], quarantineTo: quarantine.to };
       }),
 
-    apply: (delta) => {
+    apply: async (delta) => {
       const seenThen = seen;
-      return database.transact({ type: "remote", peerId: delta.peer }, async (connection, wrote) => {
+      const applied = await database.transact({ type: "remote", peerId: delta.peer }, async (connection, wrote) => {
         const merged = await merge(connection, delta.groups, seenThen, wrote);
         for (const [site, version] of delta.claims) {
-          // What was written here is known from the log itself.
-          if (site !== own) await books.raiseEntry(connection, await books.siteNumber(connection, site), version);
+          // Of the own writes others can tell only what was lost: the rest is known from the log itself.
+          if (site === own && books.lostAfter(epochs, version) === undefined) continue;
+          const number = site === own ? ownSite : await books.siteNumber(connection, site);
+          await books.raiseEntry(connection, number, version);
         }
         await books.writeCursor(connection, delta.peer, delta.cursor);
         tidiedTo = await tidyRuns(connection, tables(), tidiedTo, Math.min(2 * delta.groups.length + 2, mostTidied));
@@ -288,6 +293,9 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
         };
         return { result, tables: merged.tables };
       });
+      const claimed = versionOf(delta.claims, own);
+      if (books.lostAfter(epochs, claimed) !== undefined) regainedTo = Math.max(regainedTo, claimed);
+      return applied;
     },
 
     noteSeen: (version) => {

@@ -77,3 +77,25 @@ test("a second opening that only merges does not look like lost writes to the th
   expect(third.lostAfter(told)).toBeUndefined();
   await database.close();
 });
+
+test("lost own writes that lose against what is here count as held, and are asked for no more", async () => {
+  const database = await open();
+  await openChangeLog({ database, epoch: epoch(1), nowMs: 1_000 });
+  const second = await openChangeLog({ database, epoch: epoch(2), nowMs: 2_000 });
+  const lost = 1_500 * 1024;
+  await second.apply(delta(group(1, "a")));
+
+  const before = second.lostAfter(lost);
+  await second.apply({
+    ...delta({ ...group(lost, "a"), site: database.siteId }),
+    claims: new Map([[database.siteId, lost]]),
+  });
+  const third = await openChangeLog({ database, epoch: epoch(3), nowMs: 3_000 });
+
+  expect(before).toBe(0);
+  expect(versionOf((await second.greeting(bob)).frontier, database.siteId)).toBe(lost);
+  expect(second.lostAfter(lost)).toBeUndefined();
+  expect(third.lostAfter(lost)).toBeUndefined();
+  expect(third.lostAfter(lost + 1)).toBe(0);
+  await database.close();
+});
