@@ -15,7 +15,7 @@ const vite = await createServer({
   appType: "custom",
   logLevel: "error",
   optimizeDeps: { noDiscovery: true },
-  server: { middlewareMode: true, hmr: false, watch: null },
+  server: { middlewareMode: true, hmr: false, ws: false, watch: null },
 });
 
 /** @param {readonly (readonly (string | number)[])[]} rows */

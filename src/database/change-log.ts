@@ -139,6 +139,8 @@ export interface ChangeLogOptions {
   readonly stretchChanges?: number;
   /** Cells below which no snapshot is made. Default 2,000. */
   readonly leastSnapshotCells?: number;
+  /** Of an image in one message, at most. Default 256 KiB. */
+  readonly imagePartBytes?: number;
   /** Told once it is stored. */
   readonly onConflict?: (conflict: Conflict) => void;
 }
@@ -210,7 +212,7 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
       const merged = await merge(connection, groups, seen, wrote);
       return { result: merged.count, tables: merged.tables };
     });
-  const images = createImageShelf();
+  const images = createImageShelf(options.imagePartBytes);
   database.onSchemaChange(images.dropMade);
 
   /** One that is here and not much older, or a new one. */

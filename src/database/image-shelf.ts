@@ -9,7 +9,7 @@ import { SnapshotRefusedError } from "./snapshot-refused.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** Long enough to deflate well, short enough that a write in between does not wait. */
-const partBytes = 256 * 1024;
+const defaultPartBytes = 256 * 1024;
 
 /** Each may be large. */
 const mostMade = 2;
@@ -43,7 +43,7 @@ interface Collected {
   length: number;
 }
 
-export const createImageShelf = (): ImageShelf => {
+export const createImageShelf = (partBytes = defaultPartBytes): ImageShelf => {
   const made = new Map<number, MadeImage>();
   const collected = new Map<SiteId, Collected>();
   let lastNumber = 0;

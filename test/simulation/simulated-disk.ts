@@ -7,14 +7,20 @@ export interface SimulatedDisk extends VfsDirectory {
   save(): void;
   /** Puts the remembered files back; false when none were remembered. */
   restore(): boolean;
+  /** Nothing that is open now writes to the files any more. */
+  cutOff(): void;
+  /** Another disk with the same files, as they are or as remembered. No statement may be running. */
+  copy(remembered: boolean): SimulatedDisk;
 }
 
-export const createSimulatedDisk = (): SimulatedDisk => {
-  let files = new Map<string, { bytes: Uint8Array }>();
-  let saved: Map<string, { bytes: Uint8Array }> | undefined;
+type Files = Map<string, { bytes: Uint8Array }>;
 
-  const copy = (from: ReadonlyMap<string, { readonly bytes: Uint8Array }>): Map<string, { bytes: Uint8Array }> =>
-    new Map([...from].map(([path, { bytes }]) => [path, { bytes: bytes.slice() }]));
+const copyOf = (files: Files): Files =>
+  new Map([...files].map(([path, { bytes }]) => [path, { bytes: bytes.slice() }]));
+
+export const createSimulatedDisk = (from: Files = new Map()): SimulatedDisk => {
+  let files = copyOf(from);
+  let saved: Files | undefined;
 
   const resize = (file: { bytes: Uint8Array }, size: number): void => {
     const bytes = new Uint8Array(size);
@@ -49,12 +55,16 @@ export const createSimulatedDisk = (): SimulatedDisk => {
       files.delete(path);
     },
     save: () => {
-      saved = copy(files);
+      saved = copyOf(files);
     },
     restore: () => {
       if (saved === undefined) return false;
-      files = copy(saved);
+      files = copyOf(saved);
       return true;
     },
+    cutOff: () => {
+      files = copyOf(files);
+    },
+    copy: (remembered) => createSimulatedDisk((remembered && saved) || files),
   };
 };
