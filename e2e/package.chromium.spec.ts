@@ -11,6 +11,7 @@ import type { Page } from "@playwright/test";
 import { build, createServer, preview } from "vite";
 import type { Ledger } from "../src/index.ts";
 import { install, pack } from "../scripts/pack.mjs";
+import { countBroadcasts } from "./support/broadcasts.ts";
 import { expect, test } from "./support/test.ts";
 
 const main = `
@@ -74,6 +75,24 @@ const expectConvergence = async (pages: readonly Page[], url: string, room: read
   for (const page of pages) await expect.poll(() => notes(page)).toEqual(expected);
 };
 
+/** Another tab beside `first` must reach it by a port: the worker's file is found as a SharedWorker, too. */
+const expectPort = async (first: Page | undefined, url: string, room: readonly [url: string, token: string]) => {
+  const page = await first?.context().newPage();
+  if (page === undefined) throw new Error("there is no first page");
+  await countBroadcasts(page);
+  await page.goto(url);
+  await page.waitForFunction(() => typeof window.start === "function");
+  await page.evaluate(([signalingUrl, token]) => window.start(signalingUrl, token), room);
+  expect(await page.evaluate(() => window.db.status().role)).toBe("follower");
+  const broadcastsOfCalls = (): Promise<number> =>
+    page.evaluate(async () => {
+      const before = window.broadcasts;
+      for (let n = 0; n < 10; n += 1) await window.db.exec("SELECT 1");
+      return window.broadcasts - before;
+    });
+  await expect.poll(broadcastsOfCalls).toBe(0);
+};
+
 test("works in an app that Vite builds", async ({ browser, signaling, token }) => {
   test.setTimeout(120_000);
   await build({ root: app, configFile: false, logLevel: "error" });
@@ -81,7 +100,9 @@ test("works in an app that Vite builds", async ({ browser, signaling, token }) =
   const contexts = [await browser.newContext(), await browser.newContext()];
   try {
     const pages = await Promise.all(contexts.map((context) => context.newPage()));
-    await expectConvergence(pages, server.resolvedUrls?.local[0] ?? "", [signaling.url, token]);
+    const url = server.resolvedUrls?.local[0] ?? "";
+    await expectConvergence(pages, url, [signaling.url, token]);
+    await expectPort(pages[0], url, [signaling.url, token]);
   } finally {
     for (const context of contexts) await context.close();
     await server.close();
@@ -95,7 +116,9 @@ test("works in an app that Vite's development server serves", async ({ browser, 
   const contexts = [await browser.newContext(), await browser.newContext()];
   try {
     const pages = await Promise.all(contexts.map((context) => context.newPage()));
-    await expectConvergence(pages, server.resolvedUrls?.local[0] ?? "", [signaling.url, token]);
+    const url = server.resolvedUrls?.local[0] ?? "";
+    await expectConvergence(pages, url, [signaling.url, token]);
+    await expectPort(pages[0], url, [signaling.url, token]);
   } finally {
     for (const context of contexts) await context.close();
     await server.close();

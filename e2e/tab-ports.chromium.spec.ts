@@ -1,24 +1,7 @@
 /** The ways between a tab that follows and the one that leads. Everything else about tabs runs over ports in Chromium anyway. */
 
-import type { BrowserContext } from "@playwright/test";
+import { countBroadcasts } from "./support/broadcasts.ts";
 import { expect, test, type Replica } from "./support/test.ts";
-
-declare global {
-  interface Window {
-    /** Messages that the page has posted on a BroadcastChannel. */
-    broadcasts: number;
-  }
-}
-
-const countBroadcasts = (context: BrowserContext): Promise<unknown> =>
-  context.addInitScript(() => {
-    const { postMessage } = BroadcastChannel.prototype;
-    window.broadcasts = 0;
-    BroadcastChannel.prototype.postMessage = function (message) {
-      window.broadcasts += 1;
-      postMessage.call(this, message);
-    };
-  });
 
 /** How many messages 20 calls of the tab post on a BroadcastChannel. */
 const broadcastsOfCalls = ({ page }: Replica): Promise<number> =>
