@@ -27,7 +27,7 @@ export const createCallAnswerer = (options: {
   const { database, replicator } = options;
   const transactions = createReplicaTransactions(options);
 
-  const perform = async (call: AnswerableCall): Promise<unknown> => {
+  const perform = (call: AnswerableCall): Promise<unknown> => {
     switch (call.type) {
       case "exec": {
         const { request, within, id } = call;
@@ -72,7 +72,7 @@ export const createCallAnswerer = (options: {
   };
 
   return {
-    answer: async <C extends AnswerableCall>(call: C) => (await perform(call)) as AnswerTo<C>,
+    answer: <C extends AnswerableCall>(call: C) => perform(call) as Promise<AnswerTo<C>>,
     close: () => transactions.close(),
   };
 };

@@ -199,7 +199,8 @@ export class Ledger {
     params?: SqlParams | ExecOptions,
     options?: ExecOptions,
   ): Promise<ExecResult<unknown>> {
-    return this.#database("exec").call({ type: "exec", request: toRequest(sql, params, options) });
+    const host = this.#database("exec");
+    return await host.call({ type: "exec", request: toRequest(sql, params, options) });
   }
 
   /** The rows of a query. Throws as {@link exec} does. */

@@ -88,6 +88,8 @@ const createPageLogger = (page: Page): Logger => {
 /** Serves `page` until it asks to close. One page, one replica. */
 export const serveReplica = (page: Page): void => {
   let replica: Promise<Replica> | undefined;
+  /** Once it is open: a call is not to wait for what is there. */
+  let ready: Replica | undefined;
   let warmEngine: Promise<Engine> | undefined;
   let version = 0;
   const links = new Map<LinkId, PageLink>();
@@ -120,6 +122,7 @@ export const serveReplica = (page: Page): void => {
       page.post({ type: "progress", progress });
     });
     version = opened.version;
+    ready = opened;
     return { siteId: opened.siteId, epoch: opened.epoch, storage: opened.storage };
   };
 
@@ -142,8 +145,8 @@ export const serveReplica = (page: Page): void => {
 
   const answer = async (id: number, request: ReplicaRequest): Promise<void> => {
     try {
-      const value = await serve(request);
-      version = (await replica)?.version ?? version;
+      const value = await (request.type === "call" && ready !== undefined ? ready.call(request.call) : serve(request));
+      version = ready?.version ?? version;
       page.post({ type: "answer", id, version, value });
     } catch (error) {
       page.post({ type: "refusal", id, version, error: errorToWire(error) });

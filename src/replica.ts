@@ -167,6 +167,8 @@ export const openReplica = async (options: ReplicaOptions, platform: ReplicaPlat
     throw error;
   });
   const answerer = createCallAnswerer({ database, replicator: { wait }, clock, logger });
+  const answer = (call: ReplicaCall): Promise<unknown> =>
+    call.type === "import" ? importFile(call.file) : answerer.answer(call);
   let closing: Promise<void> | undefined;
   return {
     get siteId() {
@@ -182,11 +184,8 @@ export const openReplica = async (options: ReplicaOptions, platform: ReplicaPlat
     get progress() {
       return current.replicator.progress();
     },
-    call: async <C extends ReplicaCall>(call: C): Promise<AnswerTo<C>> => {
-      await renewing;
-      const answer = call.type === "import" ? await importFile(call.file) : await answerer.answer(call);
-      return answer as AnswerTo<C>;
-    },
+    call: <C extends ReplicaCall>(call: C): Promise<AnswerTo<C>> =>
+      (renewing === undefined ? answer(call) : renewing.then(() => answer(call))) as Promise<AnswerTo<C>>,
     attach: (link) => current.replicator.attach(link),
     renewIdentity,
     on: emitter.on,

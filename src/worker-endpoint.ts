@@ -13,7 +13,8 @@ export const startReplicaWorker = (workerUrl: string | URL | undefined): WorkerE
       : new Worker(workerUrl, { type: "module" });
 
   return {
-    post: (message: PageMessage, transfer: readonly ArrayBuffer[] = []) => worker.postMessage(message, [...transfer]),
+    post: (message: PageMessage, transfer: readonly ArrayBuffer[] = []) =>
+      transfer.length === 0 ? worker.postMessage(message) : worker.postMessage(message, [...transfer]),
     onMessage: (listener) => {
       worker.onmessage = (event: MessageEvent<WorkerMessage>) => listener(event.data);
     },

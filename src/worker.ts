@@ -9,7 +9,7 @@ import { createPortBroker } from "./tabs/port-broker.ts";
 
 /** The parts of the two global scopes that are used; their own types clash with the page's. */
 interface DedicatedScope {
-  postMessage(message: WorkerMessage, transfer: readonly ArrayBuffer[]): void;
+  postMessage(message: WorkerMessage, transfer?: readonly ArrayBuffer[]): void;
   onmessage: ((event: { readonly data: PageMessage }) => void) | null;
 }
 interface SharedScope {
@@ -25,7 +25,7 @@ if ("onconnect" in scope) {
   };
 } else {
   const page: MessageEndpoint<WorkerMessage, PageMessage> = {
-    post: (message, transfer = []) => scope.postMessage(message, transfer),
+    post: (message, transfer) => scope.postMessage(message, transfer),
     onMessage: (listener) => {
       scope.onmessage = (event) => listener(event.data);
     },

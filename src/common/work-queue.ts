@@ -5,18 +5,28 @@ export interface WorkQueue {
   run<T>(work: () => Promise<T>): Promise<T>;
   /** Settles when everything asked for so far has settled. */
   idle(): Promise<void>;
+  /** Whether everything asked for so far has settled. */
+  readonly isIdle: boolean;
 }
 
 export const createWorkQueue = (): WorkQueue => {
   let tail: Promise<unknown> = Promise.resolve();
+  let unsettled = 0;
+  const settled = (): void => {
+    unsettled -= 1;
+  };
 
   return {
     run: (work) => {
+      unsettled += 1;
       const result = tail.then(work);
       // The tail must not carry a rejection into the next piece of work; its caller has it.
-      tail = result.catch(() => {});
+      tail = result.then(settled, settled);
       return result;
     },
     idle: () => tail.then(() => {}),
+    get isIdle() {
+      return unsettled === 0;
+    },
   };
 };

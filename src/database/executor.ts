@@ -33,6 +33,8 @@ export interface Executor {
    * known, of a synchronous engine.
    */
   writeAtOnce(request: ExecRequest): ExecOutcome | undefined;
+  /** The same without any wait, where nothing has to be waited for: a query whose text is known, of a synchronous engine. */
+  readAtOnce(request: ExecRequest): ExecResult | undefined;
   /** One statement that only reads. */
   query(request: ExecRequest): Promise<QueryResult>;
   /** Runs statements of a migration inside its transaction, which must be rolled back when this fails. */
@@ -50,15 +52,21 @@ const cachedStatements = 64;
 const noTables: ReadonlySet<string> = new Set();
 const emptyResult: ExecResult = { columns: [], rows: [], rowsAffected: 0 };
 
-const rowToObject = (columns: readonly string[], row: readonly SqlValue[]): Readonly<Record<string, SqlValue>> => {
+const readRow = (
+  statement: SqliteStatement,
+  columns: readonly string[],
+  rowMode: RowMode,
+): ExecResult["rows"][number] => {
+  if (rowMode === "array") return statement.row();
   const object: Record<string, SqlValue> = {};
-  columns.forEach((column, index) => {
-    const value = row[index] as SqlValue;
+  for (let index = 0; index < columns.length; index += 1) {
+    const column = columns[index] as string;
+    const value = statement.column(index);
     // Plain assignment to this one name would set the prototype.
     if (column === "__proto__") {
       Object.defineProperty(object, column, { value, enumerable: true, writable: true, configurable: true });
     } else object[column] = value;
-  });
+  }
   return object;
 };
 
@@ -86,8 +94,7 @@ export const createExecutor = (
     for (;;) {
       const step = statement.step();
       if (!(step instanceof Promise ? await step : step)) break;
-      const row = statement.row();
-      rows.push(rowMode === "array" ? row : rowToObject(columns, row));
+      rows.push(readRow(statement, columns, rowMode));
     }
     if (facts.isReadOnly)
       return { result: { columns, rows, rowsAffected: 0 }, changedTables: new Set(), mayHaveWritten: false };
@@ -126,6 +133,24 @@ export const createExecutor = (
     } finally {
       if (connection.crash === undefined) {
         void statement.reset(); // No promise either.
+        statement.clearBindings();
+      }
+    }
+  };
+
+  const readAtOnce = ({ sql, params, rowMode = "object" }: ExecRequest): ExecResult | undefined => {
+    const cached = connection.isSynchronous ? cache.get(sql) : undefined;
+    if (cached?.facts.isReadOnly !== true) return undefined;
+    const { statement } = cached;
+    try {
+      bindParams(statement, params);
+      const columns = statement.columnNames();
+      const rows: ExecResult["rows"][number][] = [];
+      while (statement.step() === true) rows.push(readRow(statement, columns, rowMode));
+      return { columns, rows, rowsAffected: 0 };
+    } finally {
+      if (connection.crash === undefined) {
+        void statement.reset(); // No promise.
         statement.clearBindings();
       }
     }
@@ -291,6 +316,7 @@ export const createExecutor = (
   return {
     exec,
     writeAtOnce,
+    readAtOnce,
     query,
     migrate,
     forgetStatements,

@@ -19,24 +19,24 @@ const describe = (value: unknown): string => {
   return tagOf(value);
 };
 
-/** @param label - how the app knows the parameter: `?2`, `:name` */
-const paramToValue = (value: SqlParam, label: string): SqlValue => {
+/** @param label - asked only for an error: how the app knows the parameter, `?2` or `:name` */
+const paramToValue = (value: SqlParam, label: () => string): SqlValue => {
   if (value === null) return null;
   switch (typeof value) {
     case "boolean":
       return value ? 1 : 0;
     case "number":
       if (Number.isNaN(value))
-        throw invalid(`parameter ${label} is NaN, which SQLite cannot store; pass null or a number`);
+        throw invalid(`parameter ${label()} is NaN, which SQLite cannot store; pass null or a number`);
       return value;
     case "bigint":
       if (value < minInt64 || value > maxInt64) {
-        throw invalid(`parameter ${label} does not fit into a 64-bit integer; pass it as text`);
+        throw invalid(`parameter ${label()} does not fit into a 64-bit integer; pass it as text`);
       }
       return value;
     case "string":
       if (!isStorableText(value)) {
-        throw invalid(`parameter ${label} is text with a NUL or half a surrogate pair; pass it as a Uint8Array`);
+        throw invalid(`parameter ${label()} is text with a NUL or half a surrogate pair; pass it as a Uint8Array`);
       }
       return value;
     default: {
@@ -44,7 +44,7 @@ const paramToValue = (value: SqlParam, label: string): SqlValue => {
       if (tag === "Uint8Array") return value as Uint8Array;
       if (tag === "ArrayBuffer") return new Uint8Array(value as ArrayBuffer);
       throw invalid(
-        `parameter ${label} is of type ${describe(value)}; pass null, number, bigint, string, boolean, Uint8Array or ArrayBuffer`,
+        `parameter ${label()} is of type ${describe(value)}; pass null, number, bigint, string, boolean, Uint8Array or ArrayBuffer`,
       );
     }
   }
@@ -62,7 +62,7 @@ const bindList = (statement: SqliteStatement, params: readonly SqlParam[]): void
     throw invalid(`the statement takes ${expected} parameters and was given ${params.length}`);
   }
   for (let index = 1; index <= expected; index += 1) {
-    const value = paramToValue(params[index - 1] as SqlParam, statement.parameterName(index) ?? `?${index}`);
+    const value = paramToValue(params[index - 1] as SqlParam, () => statement.parameterName(index) ?? `?${index}`);
     statement.bind(index, storageClassOf(value), value);
   }
 };
@@ -77,7 +77,7 @@ const bindNamed = (statement: SqliteStatement, params: Readonly<Record<string, S
     const key = label.slice(1);
     if (!Object.hasOwn(params, key)) throw invalid(`parameter ${label} is missing`);
     unused.delete(key);
-    const value = paramToValue(params[key] as SqlParam, label);
+    const value = paramToValue(params[key] as SqlParam, () => label);
     statement.bind(index, storageClassOf(value), value);
   }
   const [superfluous] = unused;

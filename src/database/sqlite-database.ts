@@ -217,7 +217,19 @@ export const createSqliteDatabase = async (
     return result;
   };
 
+  /** A read that has nothing to wait for does not go through the queue: that would cost more than the read. */
+  const readAtOnce = (request: ExecRequest): Promise<ExecResult> | undefined => {
+    if (closing !== undefined || !queue.isIdle || isStale || !isUsable(session)) return undefined;
+    try {
+      const result = session.executor.readAtOnce(request);
+      return result === undefined ? undefined : Promise.resolve(result);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  };
+
   const exec = (request: ExecRequest, id?: RequestId): Promise<ExecResult> =>
+    (id === undefined ? readAtOnce(request) : undefined) ??
     alone(async (current) => {
       const { executor } = current;
       // VACUUM runs in no transaction, and twice as well as once.

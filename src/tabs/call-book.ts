@@ -89,19 +89,22 @@ export const createCallBook = ({ clock, caller }: CallBookOptions): CallBook => 
     writeOf(call) === undefined || (call.id !== undefined && clock.nowMs() - call.madeAtMs < repeatWithinMs);
 
   const requestOf = (call: Call, desk: Desk): HostRequest => {
+    if (!desk.isRemote && call.id === undefined) return call.request;
     const write = writeOf(call);
-    if (write !== undefined && desk.isRemote) call.id ??= takeId();
-    return write === undefined || call.id === undefined
-      ? call.request
-      : { type: "call", call: { ...write, id: call.id } };
+    if (write === undefined) return call.request;
+    call.id ??= takeId();
+    return { type: "call", call: { ...write, id: call.id } };
   };
 
   /** Nobody waits for waits. */
-  const isIdle = (): boolean => [...sent].every((call) => isWaiting(call.request));
+  const isIdle = (): boolean => {
+    for (const call of sent) if (!isWaiting(call.request)) return false;
+    return true;
+  };
 
   const finish = (call: Call): boolean => {
     const wasSent = sent.delete(call);
-    if (isIdle()) {
+    if (whenIdle.length > 0 && isIdle()) {
       for (const resolve of whenIdle.splice(0)) resolve();
     }
     return wasSent;

@@ -45,6 +45,7 @@ describe("a work queue", () => {
   it("is idle once everything asked for so far has settled, failed or not", async () => {
     const queue = createWorkQueue();
     const log: string[] = [];
+    expect(queue.isIdle).toBe(true);
     queue
       .run(async () => {
         await Promise.resolve();
@@ -52,10 +53,12 @@ describe("a work queue", () => {
         throw new Error("failed");
       })
       .catch(() => log.push("caught"));
+    expect(queue.isIdle).toBe(false);
 
     await queue.idle();
 
     expect(log[0]).toBe("work");
+    expect(queue.isIdle).toBe(true);
     await expect(createWorkQueue().idle()).resolves.toBeUndefined();
   });
 });

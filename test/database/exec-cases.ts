@@ -32,6 +32,31 @@ export const execCases: readonly DatabaseCase[] = [
     },
   },
   {
+    name: "answers a query that it knows after everything that was asked for before, and leaves nothing of it behind",
+    run: async (fixture) => {
+      const database = await fixture.open();
+      await database.exec({ sql: "create table t (a)" });
+      const count = (): Promise<unknown> =>
+        database.exec({ sql: "select count(*) as n from t" }).then(({ rows }) => rows);
+      assertEqual(await count(), [{ n: 0 }]);
+      const [, during] = await Promise.all([database.exec({ sql: "insert into t values (1), (2)" }), count()]);
+      assertEqual(during, [{ n: 2 }]);
+
+      const transaction = await database.begin();
+      const waiting = count();
+      await transaction.exec({ sql: "insert into t values (3)" });
+      await transaction.commit();
+      assertEqual(await waiting, [{ n: 3 }]);
+
+      const fails = { sql: "select abs(a - 1 + ?) as x from t order by a", params: [0] };
+      assertEqual((await database.exec(fails)).rows, [{ x: 0 }, { x: 1 }, { x: 2 }]);
+      await assertRefused(database.exec({ ...fails, params: [-(2n ** 63n)] }), "LEDGER_SQL_ERROR");
+      await assertRefused(database.exec({ ...fails, params: [] }), "LEDGER_PARAMS_INVALID");
+      await database.exec({ sql: "drop table t" });
+      await assertRefused(count(), "LEDGER_SQL_ERROR");
+    },
+  },
+  {
     name: "lets the last of equal column names win and takes any column name",
     run: async (fixture) => {
       const database = await fixture.open();
