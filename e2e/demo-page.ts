@@ -1,5 +1,6 @@
 /** The notes demo as a person sees it: a `test` that serves its build, and a page with names for its parts. */
 
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { BrowserContext, BrowserContextOptions, Locator, Page } from "@playwright/test";
 import { buildDemo, serveDemo } from "../demo/serve-demo.mjs";
@@ -58,6 +59,29 @@ const notesPage = (page: Page): NotesPage => {
 /** Waits until the page has opened its database. */
 export const expectOpen = async ({ page }: NotesPage): Promise<void> => {
   await expect(page.locator("body")).not.toHaveAttribute("aria-busy");
+};
+
+const axe = fileURLToPath(new URL("../node_modules/axe-core/axe.min.js", import.meta.url));
+
+interface Violation {
+  readonly id: string;
+  readonly impact?: string | null;
+  readonly nodes: readonly { readonly target: unknown; readonly failureSummary?: string }[];
+}
+
+/** What axe finds serious or worse, in short. The page's security policy lets no script in; `evaluate` may still run it. */
+export const seriousViolations = async ({ page }: NotesPage): Promise<readonly string[]> => {
+  await page.evaluate(await readFile(axe, "utf8"));
+  const violations = await page.evaluate(async () => {
+    const { axe: scanner } = window as unknown as { axe: { run(): Promise<{ violations: readonly Violation[] }> } };
+    return (await scanner.run()).violations;
+  });
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(
+      ({ id, nodes }) =>
+        `${id}: ${nodes.map((node) => `${String(node.target)} ${node.failureSummary ?? ""}`).join("; ")}`,
+    );
 };
 
 export interface OpenOptions extends BrowserContextOptions {

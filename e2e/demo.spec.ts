@@ -1,8 +1,6 @@
 /** The notes demo as people use it: several windows, offline and online, by keyboard, and for screen readers. */
 
-import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
-import { expect, expectOpen, type NotesPage, test } from "./demo-page.ts";
+import { expect, expectOpen, type NotesPage, seriousViolations, test } from "./demo-page.ts";
 
 const together = "Everyone sees the same notes";
 
@@ -253,29 +251,6 @@ test("fits a phone and goes back by the browser's button", async ({ openNotes })
   await expect(entries.first()).toBeVisible();
 });
 
-const axe = fileURLToPath(new URL("../node_modules/axe-core/axe.min.js", import.meta.url));
-
-interface Violation {
-  readonly id: string;
-  readonly impact?: string | null;
-  readonly nodes: readonly { readonly target: unknown; readonly failureSummary?: string }[];
-}
-
-/** What axe finds serious or worse, in short. The page's security policy lets no script in; `evaluate` may still run it. */
-const seriousViolations = async ({ page }: NotesPage): Promise<readonly string[]> => {
-  await page.evaluate(await readFile(axe, "utf8"));
-  const violations = await page.evaluate(async () => {
-    const { axe: scanner } = window as unknown as { axe: { run(): Promise<{ violations: readonly Violation[] }> } };
-    return (await scanner.run()).violations;
-  });
-  return violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .map(
-      ({ id, nodes }) =>
-        `${id}: ${nodes.map((node) => `${String(node.target)} ${node.failureSummary ?? ""}`).join("; ")}`,
-    );
-};
-
 for (const colorScheme of ["light", "dark"] as const) {
   for (const [screen, viewport] of Object.entries({
     desktop: { width: 1280, height: 800 },
@@ -301,6 +276,10 @@ for (const colorScheme of ["light", "dark"] as const) {
       if (screen === "phone") await page.getByRole("button", { name: "Room" }).click();
       await page.getByText("How it works").click();
       expect(await seriousViolations(alice)).toEqual([]);
+      await page.getByRole("button", { name: "Ask it in SQL" }).click();
+      await expect(page.getByRole("region", { name: "Result" })).toBeVisible();
+      expect(await seriousViolations(alice)).toEqual([]);
+      await page.keyboard.press("Escape");
       await online.click();
       expect(await seriousViolations(alice)).toEqual([]);
     });

@@ -1,27 +1,36 @@
 /** Says what others did, for the eyes (entries light up) and for screen readers (a polite live region). */
 
+import type { Ledger, RowChange } from "ledger";
 import { find, setText } from "./dom.ts";
-import type { Note, NotesUpdate } from "./notes-store.ts";
+import { type NoteRow, rowToNote } from "./notes-store.ts";
 import { personOf } from "./person.ts";
 import { titleOf } from "./search.ts";
 
 /** Edits by others to one note are told once in this time, milliseconds: people type many times a second. */
 const repeatAfterMs = 15_000;
 
+type NoteChange = Exclude<RowChange<NoteRow>, { readonly type: "missed" }>;
+
 export interface Announcer {
   say(text: string): void;
-  /** @returns ids of the notes that others made or changed */
-  tell(update: NotesUpdate): readonly string[];
+  /** Who deleted this note, if somebody else did while this page was open. */
+  deletedBy(noteId: string): string | undefined;
+  /** Others made or changed these notes, in one commit. */
+  onTouched(listener: (ids: readonly string[]) => void): void;
 }
 
-const namesOf = (update: NotesUpdate): string =>
-  new Intl.ListFormat("en").format([...update.from].map((nodeId) => personOf(nodeId).name));
+const titleIn = (change: NoteChange): string => titleOf(rowToNote(change.row));
 
-const differs = (a: Note, b: Note): boolean => a.title !== b.title || a.body !== b.body;
+const isEdit = (change: NoteChange): boolean =>
+  change.type === "update" && (change.new.title !== undefined || change.new.body !== undefined);
 
-export const createAnnouncer = (): Announcer => {
+/** Hears of what others do from the row changes of the table. */
+export const openAnnouncer = async (ledger: Ledger): Promise<Announcer> => {
   const region = find("announcer", HTMLElement);
+  const listeners: ((ids: readonly string[]) => void)[] = [];
   const toldAtById = new Map<string, number>();
+  const deleters = new Map<string, string>();
+  let commit: NoteChange[] = [];
 
   const say = (text: string): void => setText(region, text);
 
@@ -32,26 +41,37 @@ export const createAnnouncer = (): Announcer => {
     say(text);
   };
 
-  const tell = (update: NotesUpdate): readonly string[] => {
-    if (update.from.size === 0) return [];
-    const before = new Map(update.previous.map((note) => [note.id, note]));
-    const foreign = update.notes.filter((note) => !update.writtenHere.has(note.id));
-    const arrived = foreign.filter((note) => !before.has(note.id));
-    const changed = foreign.filter((note) => {
-      const old = before.get(note.id);
-      return old !== undefined && differs(old, note);
-    });
-    const here = new Set(update.notes.map((note) => note.id));
-    const gone = update.previous.filter((note) => !here.has(note.id) && !update.writtenHere.has(note.id));
-
-    const who = namesOf(update);
+  const tell = (changes: readonly NoteChange[]): void => {
+    const names = [...new Set(changes.map(({ who }) => who))].map((who) => personOf(who).name);
+    const who = new Intl.ListFormat("en").format(names);
+    const arrived = changes.filter(({ type }) => type === "insert");
+    const [gone] = changes.filter(({ type }) => type === "delete");
+    const edited = changes.filter(isEdit);
     const [first] = arrived;
+    const [edit] = edited;
     if (arrived.length > 1) say(`${arrived.length} notes from ${who} arrived.`);
-    else if (first !== undefined) sayOnce(first.id, `A note from ${who} arrived.`);
-    else if (gone[0] !== undefined) say(`${who} deleted “${titleOf(gone[0])}”.`);
-    else if (changed[0] !== undefined) sayOnce(changed[0].id, `${who} is editing “${titleOf(changed[0])}”.`);
-    return [...arrived, ...changed].map((note) => note.id);
+    else if (first !== undefined) sayOnce(first.row.id, `A note from ${who} arrived.`);
+    else if (gone !== undefined) say(`${who} deleted “${titleIn(gone)}”.`);
+    else if (edit !== undefined) sayOnce(edit.row.id, `${who} is editing “${titleIn(edit)}”.`);
+    const touched = [...arrived, ...edited].map(({ row }) => row.id);
+    if (touched.length > 0) for (const listener of listeners) listener(touched);
   };
 
-  return { say, tell };
+  await ledger.watch<NoteRow>("notes", { filter: ({ origin }) => origin === "remote" }, (change) => {
+    if (change.type === "missed") return;
+    if (change.type === "delete") deleters.set(change.row.id, change.who);
+    else deleters.delete(change.row.id);
+    // The rows of a commit are told one by one, in one go.
+    if (commit.push(change) > 1) return;
+    queueMicrotask(() => {
+      tell(commit);
+      commit = [];
+    });
+  });
+
+  return {
+    say,
+    deletedBy: (noteId) => deleters.get(noteId),
+    onTouched: (listener) => void listeners.push(listener),
+  };
 };

@@ -1,7 +1,7 @@
 /** The open note: its fields, when it was edited, and what to do when somebody deletes it meanwhile. */
 
 import { find, setText } from "./dom.ts";
-import type { Note, NoteField, NotesStore, NotesUpdate } from "./notes-store.ts";
+import type { Note, NoteField, NotesStore } from "./notes-store.ts";
 import { personOf } from "./person.ts";
 import { showTime } from "./relative-time.ts";
 import { createSyncedField } from "./synced-field.ts";
@@ -12,17 +12,24 @@ export interface Editor {
   openId(): string | undefined;
   focusTitle(): void;
   focusBody(): void;
+  focusField(field: NoteField): void;
   /** Saves now what was typed. */
   flush(): void;
 }
 
 export interface EditorOptions {
   readonly store: NotesStore;
+  /** Who deleted a note, when it was somebody else. */
+  readonly deletedBy: (id: string) => string | undefined;
+  /** Another note is open, or none. */
+  readonly onOpen: (id: string | undefined) => void;
+  readonly onType: () => void;
   readonly onDelete: (id: string) => void;
   readonly onError: (error: unknown) => void;
 }
 
-export const createEditor = ({ store, onDelete, onError }: EditorOptions): Editor => {
+export const createEditor = (options: EditorOptions): Editor => {
+  const { store, deletedBy, onOpen, onType, onDelete, onError } = options;
   const welcome = find("welcome", HTMLElement);
   const article = find("editor", HTMLElement);
   const title = find("title", HTMLInputElement);
@@ -43,7 +50,7 @@ export const createEditor = ({ store, onDelete, onError }: EditorOptions): Edito
       const note = opened;
       if (note === undefined || isGone) return;
       try {
-        if (!(await store.write(note.id, field, text)) && opened?.id === note.id) showGone(undefined);
+        if (!(await store.write(note.id, field, text)) && opened?.id === note.id) showGone(deletedBy(note.id));
       } catch (error) {
         onError(error);
       }
@@ -85,6 +92,7 @@ export const createEditor = ({ store, onDelete, onError }: EditorOptions): Edito
     if (note !== undefined && note.id === opened?.id) return;
     flush();
     opened = note;
+    onOpen(note?.id);
     setGone(false);
     welcome.hidden = note !== undefined;
     article.hidden = note === undefined;
@@ -94,14 +102,10 @@ export const createEditor = ({ store, onDelete, onError }: EditorOptions): Edito
     showMeta();
   };
 
-  const takeIn = (update: NotesUpdate): void => {
+  const takeIn = (): void => {
     if (opened === undefined) return;
     const note = store.get(opened.id);
-    if (note === undefined) {
-      const [by] = update.from;
-      showGone(by);
-      return;
-    }
+    if (note === undefined) return showGone(deletedBy(opened.id));
     if (isGone) setGone(false);
     opened = note;
     fields.title.receive(note.title);
@@ -123,6 +127,7 @@ export const createEditor = ({ store, onDelete, onError }: EditorOptions): Edito
   store.onUpdate(takeIn);
   setInterval(showMeta, 20_000);
   find("bring-back", HTMLButtonElement).addEventListener("click", () => void bringBack());
+  for (const field of [title, body]) field.addEventListener("input", onType);
   remove.addEventListener("click", () => {
     if (opened !== undefined) onDelete(opened.id);
   });
@@ -137,6 +142,7 @@ export const createEditor = ({ store, onDelete, onError }: EditorOptions): Edito
     openId: () => opened?.id,
     focusTitle: () => title.focus(),
     focusBody: () => body.focus(),
+    focusField: (field) => (field === "title" ? title : body).focus(),
     flush,
   };
 };

@@ -1,8 +1,10 @@
 /** Puts the notes app together: opens the room, the database and the page's parts, and lets them know of each other. */
 
 import { Ledger, type LedgerStatus } from "ledger";
-import { type Announcer, createAnnouncer } from "./announcer.ts";
+import { type Announcer, openAnnouncer } from "./announcer.ts";
 import { createBadge } from "./badge.ts";
+import { createConflictCard } from "./conflict-card.ts";
+import { type Conflicts, type LostNote, openConflicts } from "./conflicts.ts";
 import { createConnection } from "./connection.ts";
 import { find } from "./dom.ts";
 import { createEditor } from "./editor.ts";
@@ -12,11 +14,14 @@ import { type Note, type NotesStore, openNotesStore } from "./notes-store.ts";
 import { createNotices, type Notices } from "./notices.ts";
 import { keepOfflineCopy } from "./offline-copy.ts";
 import { createPanes } from "./panes.ts";
-import { createPeople } from "./people.ts";
+import { createPeople, type People } from "./people.ts";
+import { makeVisitor, personOf } from "./person.ts";
+import { createPresence, type Presence } from "./presence.ts";
 import { followAddress, forgetRoom, openRoom } from "./room.ts";
 import { summarizeRoom } from "./room-summary.ts";
 import { titleOf } from "./search.ts";
 import { listenForShortcuts } from "./shortcuts.ts";
+import { createSqlConsole, type SqlConsole } from "./sql-console.ts";
 import { claimDatabase } from "./tab-slot.ts";
 import { createToasts } from "./toast.ts";
 
@@ -29,8 +34,18 @@ const mostGlowing = 3;
 const memoryNotice =
   "This browser does not let the page store anything (a private window?). Notes last until this tab closes.";
 
+interface Parts {
+  readonly store: NotesStore;
+  readonly notices: Notices;
+  readonly announcer: Announcer;
+  readonly presence: Presence;
+  readonly conflicts: Conflicts;
+  readonly people: People;
+  readonly sqlConsole: SqlConsole;
+}
+
 /** Connects the parts of the page that show and change notes. */
-const showNotes = (store: NotesStore, notices: Notices, announcer: Announcer): void => {
+const showNotes = ({ store, notices, announcer, presence, conflicts, people, sqlConsole }: Parts): void => {
   const toasts = createToasts();
   const panes = createPanes(() => list.focus(editor.openId()));
 
@@ -68,9 +83,70 @@ const showNotes = (store: NotesStore, notices: Notices, announcer: Announcer): v
 
   const startDelete = (id: string): void => void deleteNote(id).catch(notices.showError);
 
-  const editor = createEditor({ store, onDelete: startDelete, onError: notices.showError });
+  const here = find("here", HTMLElement);
+  const visitorsOf = (id: string | undefined) => presence.others().filter(({ noteId }) => noteId === id);
+
+  /** Beside the open note: who else is in it. */
+  const showHere = (): void => {
+    const id = editor.openId();
+    here.replaceChildren(...(id === undefined ? [] : visitorsOf(id).slice(0, 5).map(makeVisitor)));
+  };
+
+  const showVisits = (): void =>
+    people.showVisitors(presence.others(), (id) => {
+      const note = store.get(id);
+      return note === undefined ? undefined : titleOf(note);
+    });
+
+  const bringBack = async (lost: LostNote): Promise<void> => {
+    const nowMs = Date.now();
+    const { noteId: id, title = "", body = "" } = lost;
+    await store.restore({ id, title, body, createdAt: nowMs, updatedAt: nowMs });
+    await conflicts.letGo(lost);
+    open(store.get(id));
+  };
+
+  /** Notes that somebody deleted while they were edited here. */
+  const showLost = (): void => {
+    const shown = new Set(conflicts.lost().map(({ noteId }) => `lost-${noteId}`));
+    for (const key of lostKeys) if (!shown.has(key)) notices.hide(key);
+    lostKeys = shown;
+    for (const lost of conflicts.lost()) {
+      const title = lost.title ?? lost.body ?? "";
+      const name = title.trim() === "" ? "a note" : `“${title.trim().slice(0, 60)}”`;
+      const words = `${personOf(lost.who).name} deleted ${name} while you were changing it.`;
+      notices.show(`lost-${lost.noteId}`, words, {
+        label: "Bring back my version",
+        run: () => void bringBack(lost).catch(notices.showError),
+        closeLabel: "Let it go",
+        onClose: () => void conflicts.letGo(lost).catch(notices.showError),
+      });
+    }
+  };
+  let lostKeys: ReadonlySet<string> = new Set();
+
+  const editor = createEditor({
+    store,
+    deletedBy: announcer.deletedBy,
+    onOpen: (id) => {
+      presence.setOpen(id);
+      card.show(id);
+      showHere();
+    },
+    onType: presence.typed,
+    onDelete: startDelete,
+    onError: notices.showError,
+  });
+  const card = createConflictCard({
+    store,
+    conflicts,
+    say: announcer.say,
+    onDone: ({ field }) => editor.focusField(field),
+    onError: notices.showError,
+  });
   const list = createNotesList({
     store,
+    marksOf: (id) => ({ visitors: visitorsOf(id), hasConflict: conflicts.of(id).length > 0 }),
     onDelete: startDelete,
     onOpen: (note, walking) => {
       if (walking && panes.isNarrow()) return;
@@ -82,11 +158,26 @@ const showNotes = (store: NotesStore, notices: Notices, announcer: Announcer): v
     },
   });
 
-  store.onUpdate((update) => {
-    list.setOpen(editor.openId());
-    const touched = announcer.tell(update);
-    if (touched.length <= mostGlowing) list.glow(touched);
+  let touched: readonly string[] = [];
+  announcer.onTouched((ids) => {
+    touched = [...touched, ...ids];
   });
+  store.onUpdate(() => {
+    list.setOpen(editor.openId());
+    if (touched.length <= mostGlowing) list.glow(touched);
+    touched = [];
+    showVisits();
+  });
+  presence.onChange(() => {
+    showHere();
+    showVisits();
+    list.showMarks();
+  });
+  conflicts.onChange(() => {
+    list.showMarks();
+    showLost();
+  });
+  showLost();
   listenForShortcuts({
     newNote: createNote,
     search: () => {
@@ -94,6 +185,7 @@ const showNotes = (store: NotesStore, notices: Notices, announcer: Announcer): v
       list.focusSearch();
     },
     escape: () => {
+      if (sqlConsole.close()) return;
       list.clearSearch();
       panes.back();
       list.focus(editor.openId());
@@ -106,6 +198,7 @@ const showNotes = (store: NotesStore, notices: Notices, announcer: Announcer): v
     panes.show("room");
     find("room-heading", HTMLElement).focus();
   });
+  find("open-sql", HTMLButtonElement).addEventListener("click", sqlConsole.open);
   window.addEventListener("pagehide", editor.flush);
   document.addEventListener("visibilitychange", editor.flush);
 
@@ -136,7 +229,10 @@ const start = async (notices: Notices): Promise<void> => {
   ledger.on("status", show);
   await ledger.init();
   const store = await openNotesStore(ledger, notices.showError);
-  const announcer = createAnnouncer();
+  const announcer = await openAnnouncer(ledger);
+  const conflicts = await openConflicts(ledger, store, notices.showError);
+  const presence = createPresence(ledger);
+  const sqlConsole = createSqlConsole({ ledger, onClose: () => find("open-sql", HTMLButtonElement).focus() });
   showInvitation(ledger.inviteUrl(room.address), announcer.say);
   offerLeaving(() => {
     const left = ledger.forgetRoom().then(() => {
@@ -145,7 +241,7 @@ const start = async (notices: Notices): Promise<void> => {
     });
     left.catch(notices.showError);
   });
-  showNotes(store, notices, announcer);
+  showNotes({ store, notices, announcer, presence, conflicts, people, sqlConsole });
   document.body.removeAttribute("aria-busy");
   connection.start();
   keepOfflineCopy();

@@ -1,7 +1,12 @@
-/** The list of notes with its search, walked with the arrow keys. One entry at a time can be reached with Tab. */
+/**
+ * The list of notes with its search, walked with the arrow keys. One entry at a time can be reached with Tab. An entry is
+ * drawn anew only when its note, or who is in it, has changed.
+ */
 
 import { find, make, setText } from "./dom.ts";
 import type { Note, NotesStore } from "./notes-store.ts";
+import { makeVisitor } from "./person.ts";
+import type { Visitor } from "./presence.ts";
 import { showTime } from "./relative-time.ts";
 import { excerptOf, matches, stretchesOf, titleOf, wordsOf } from "./search.ts";
 
@@ -16,10 +21,21 @@ export interface NotesList {
   clearSearch(): void;
   /** Makes some entries light up for a moment. */
   glow(ids: Iterable<string>): void;
+  /** Draws what `marksOf` answers. */
+  showMarks(): void;
+}
+
+/** What an entry shows beside its note. */
+export interface Marks {
+  /** The others who have it open. */
+  readonly visitors: readonly Visitor[];
+  /** Whether there is something to choose in it. */
+  readonly hasConflict: boolean;
 }
 
 export interface NotesListOptions {
   readonly store: NotesStore;
+  readonly marksOf: (id: string) => Marks;
   /** A person chose a note; `walking` when by arrow key, so that the focus should stay in the list. */
   readonly onOpen: (note: Note, walking: boolean) => void;
   readonly onDelete: (id: string) => void;
@@ -31,6 +47,12 @@ interface Entry {
   readonly title: HTMLElement;
   readonly excerpt: HTMLElement;
   readonly time: HTMLTimeElement;
+  readonly marks: HTMLElement;
+  readonly flag: HTMLElement;
+  /** What it shows. */
+  note?: Note;
+  search?: string;
+  marked?: string;
 }
 
 const showStretches = (target: HTMLElement, text: string, words: readonly string[]): void => {
@@ -39,7 +61,7 @@ const showStretches = (target: HTMLElement, text: string, words: readonly string
   target.replaceChildren(...nodes);
 };
 
-export const createNotesList = ({ store, onOpen, onDelete }: NotesListOptions): NotesList => {
+export const createNotesList = ({ store, marksOf, onOpen, onDelete }: NotesListOptions): NotesList => {
   const list = find("notes", HTMLUListElement);
   const search = find("search", HTMLInputElement);
   const count = find("list-count", HTMLElement);
@@ -53,20 +75,35 @@ export const createNotesList = ({ store, onOpen, onDelete }: NotesListOptions): 
     const title = make("span", "entry-title");
     const excerpt = make("span", "entry-excerpt");
     const time = make("time", "entry-time");
-    const button = make("button", "entry", title, time, excerpt);
+    const marks = make("span", "entry-marks");
+    const flag = make("span", "entry-flag");
+    const button = make("button", "entry", title, make("span", "entry-side", marks, time), excerpt, flag);
     button.type = "button";
     button.dataset["id"] = id;
-    return { item: make("li", "", button), button, title, excerpt, time };
+    return { item: make("li", "", button), button, title, excerpt, time, marks, flag };
+  };
+
+  const showMarksOf = (entry: Entry, id: string): void => {
+    const { visitors, hasConflict } = marksOf(id);
+    const text = JSON.stringify([visitors, hasConflict]);
+    if (entry.marked === text) return;
+    entry.marked = text;
+    entry.marks.replaceChildren(...visitors.slice(0, 3).map(makeVisitor));
+    setText(entry.flag, hasConflict ? "2 versions" : "");
   };
 
   const showEntry = (entry: Entry, note: Note, words: readonly string[]): void => {
+    showMarksOf(entry, note.id);
+    showTime(entry.time, note.updatedAt, Date.now());
+    if (entry.note === note && entry.search === search.value) return;
+    entry.note = note;
+    entry.search = search.value;
     const title = titleOf(note);
     const excerpt = excerptOf(note, words);
     showStretches(entry.title, title, words);
     const isBlank = note.body.trim() === "";
     showStretches(entry.excerpt, isBlank ? "No text yet" : excerpt, words);
     entry.button.classList.toggle("is-blank", isBlank);
-    showTime(entry.time, note.updatedAt, Date.now());
   };
 
   const showTabStop = (): void => {
@@ -166,6 +203,9 @@ export const createNotesList = ({ store, onOpen, onDelete }: NotesListOptions): 
       if (search.value === "") return;
       search.value = "";
       render();
+    },
+    showMarks: () => {
+      for (const [id, entry] of entriesById) showMarksOf(entry, id);
     },
     glow: (ids) => {
       for (const id of ids) {

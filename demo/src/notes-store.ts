@@ -1,10 +1,10 @@
 /**
- * The notes: one SQL table, and an always fresh copy of it for the screen.
+ * The notes: one SQL table, and a live query of it for the screen.
  * Title and body are columns of their own, and every write touches one of them: when two people edit the same note,
  * one its title and the other its text, both edits survive.
  */
 
-import { type Ledger, type SqlParams, uuidv7 } from "ledger";
+import { type Ledger, uuidv7 } from "ledger";
 
 export interface Note {
   readonly id: string;
@@ -18,18 +18,17 @@ export interface Note {
 /** The columns a person types into. */
 export type NoteField = "title" | "body";
 
-/** What a fresh reading of the table brought. */
-export interface NotesUpdate {
-  readonly notes: readonly Note[];
-  readonly previous: readonly Note[];
-  /** Node ids of the people whose changes are in it; empty when all of it was made here. */
-  readonly from: ReadonlySet<string>;
-  /** Notes written here since the last reading. */
-  readonly writtenHere: ReadonlySet<string>;
+/** A row of the table. */
+export interface NoteRow {
+  readonly id: string;
+  readonly title: string;
+  readonly body: string;
+  readonly created_at: number;
+  readonly updated_at: number;
 }
 
 export interface NotesStore {
-  /** Last edited first. */
+  /** Last edited first. A note that is as before is the same object. */
   all(): readonly Note[];
   get(id: string): Note | undefined;
   /** There at once, so that nobody waits for the disk before typing; stored right after. */
@@ -38,17 +37,10 @@ export interface NotesStore {
   write(id: string, field: NoteField, text: string): Promise<boolean>;
   /** @returns the note as it was, for bringing it back; undefined when it was gone already */
   remove(id: string): Promise<Note | undefined>;
-  /** Brings a deleted note back under its old id. */
+  /** Brings a deleted note back under its old id; on the screen at once. */
   restore(note: Note): Promise<void>;
-  onUpdate(listener: (update: NotesUpdate) => void): void;
-}
-
-interface NoteRow {
-  readonly id: string;
-  readonly title: string;
-  readonly body: string;
-  readonly created_at: number;
-  readonly updated_at: number;
+  /** Something in `all()` has changed. */
+  onUpdate(listener: () => void): void;
 }
 
 const schema = `CREATE TABLE IF NOT EXISTS notes (
@@ -67,7 +59,7 @@ const update: Record<NoteField, string> = {
   body: "UPDATE notes SET body = ?, updated_at = ? WHERE id = ?",
 };
 
-const rowToNote = (row: NoteRow): Note => ({
+export const rowToNote = (row: NoteRow): Note => ({
   id: row.id,
   title: row.title,
   body: row.body,
@@ -77,77 +69,58 @@ const rowToNote = (row: NoteRow): Note => ({
 
 /**
  * Makes the table, has it synced and reads it once. The ledger must be open.
- * @param onError - told when a reading fails that nobody waits for
+ * @param onError - told when something fails that nobody waits for
  */
 export const openNotesStore = async (ledger: Ledger, onError: (error: unknown) => void): Promise<NotesStore> => {
-  const listeners: ((update: NotesUpdate) => void)[] = [];
+  const listeners: (() => void)[] = [];
+  /** The live query keeps the rows that are as before, and so are their notes kept. */
+  const notesByRow = new WeakMap<NoteRow, Note>();
+  let rows: readonly NoteRow[] = [];
   let notes: readonly Note[] = [];
   let notesById: ReadonlyMap<string, Note> = new Map();
-  /** Made here and on their way into the table. */
+  /** Made here and not read from the table yet. */
   const unbornById = new Map<string, Note>();
-  let from = new Set<string>();
-  let writtenHere = new Set<string>();
-  let reading: Promise<void> | undefined;
-  let stale = false;
 
-  const show = (next: readonly Note[], news: Pick<NotesUpdate, "from" | "writtenHere">): void => {
-    const previous = notes;
-    notes = next;
+  const noteOf = (row: NoteRow): Note => {
+    const note = notesByRow.get(row) ?? rowToNote(row);
+    notesByRow.set(row, note);
+    return note;
+  };
+
+  const show = (): void => {
+    for (const { id } of rows) unbornById.delete(id);
+    notes = [...unbornById.values(), ...rows.map(noteOf)];
     notesById = new Map(notes.map((note) => [note.id, note]));
-    for (const listener of listeners) listener({ notes, previous, ...news });
-  };
-
-  const readOnce = async (): Promise<void> => {
-    // Taken before reading: what is committed later may not be in it and belongs to the next one.
-    const news = { from, writtenHere };
-    from = new Set();
-    writtenHere = new Set();
-    const stored = (await ledger.query<NoteRow>(selectAll)).map(rowToNote);
-    const ids = new Set(stored.map((note) => note.id));
-    show([...[...unbornById.values()].filter((note) => !ids.has(note.id)), ...stored], news);
-  };
-
-  const readWhileStale = async (): Promise<void> => {
-    try {
-      while (stale) {
-        stale = false;
-        await readOnce();
-      }
-    } catch (error) {
-      onError(error);
-    } finally {
-      reading = undefined;
-    }
-  };
-
-  /** Done when what is stored now is shown; many changes at once cost one or two readings. */
-  const refresh = (): Promise<void> => {
-    stale = true;
-    reading ??= readWhileStale();
-    return reading;
-  };
-
-  /** Runs a statement that changes this note, and marks it so that nobody else gets the credit. */
-  const change = async (id: string, sql: string, params: SqlParams): Promise<number> => {
-    writtenHere.add(id);
-    const { rowsAffected } = await ledger.exec(sql, params);
-    writtenHere.add(id);
-    return rowsAffected;
+    for (const listener of listeners) listener();
   };
 
   const insertNote = async (note: Note): Promise<void> => {
-    await change(note.id, insert, [note.id, note.title, note.body, note.createdAt, note.updatedAt]);
-    await refresh();
+    unbornById.set(note.id, note);
+    show();
+    try {
+      await ledger.exec(insert, [note.id, note.title, note.body, note.createdAt, note.updatedAt]);
+    } catch (error) {
+      unbornById.delete(note.id);
+      show();
+      throw error;
+    }
   };
 
   await ledger.exec(schema);
   await ledger.enableSync("notes");
-  ledger.on("change", ({ tables, origin, peerId }) => {
-    if (!tables.includes("notes")) return;
-    if (origin === "remote" && peerId !== undefined) from.add(peerId);
-    void refresh();
+  await new Promise<void>((resolve, reject) => {
+    ledger.live<NoteRow>(selectAll, [], { key: "id" }).subscribe({
+      next: (next) => {
+        rows = next;
+        show();
+        resolve();
+      },
+      error: (error) => {
+        onError(error);
+        reject(error);
+      },
+    });
   });
-  await readOnce();
 
   return {
     all: () => notes,
@@ -155,22 +128,14 @@ export const openNotesStore = async (ledger: Ledger, onError: (error: unknown) =
     create: () => {
       const nowMs = Date.now();
       const note: Note = { id: uuidv7(nowMs), title: "", body: "", createdAt: nowMs, updatedAt: nowMs };
-      unbornById.set(note.id, note);
-      show([note, ...notes], { from: new Set(), writtenHere: new Set([note.id]) });
-      insertNote(note)
-        .catch(onError)
-        .finally(() => unbornById.delete(note.id));
+      insertNote(note).catch(onError);
       return note;
     },
-    write: async (id, field, text) => {
-      const rowsAffected = await change(id, update[field], [text, Date.now(), id]);
-      void refresh();
-      return rowsAffected > 0;
-    },
+    write: async (id, field, text) => (await ledger.exec(update[field], [text, Date.now(), id])).rowsAffected > 0,
     remove: async (id) => {
       const row = await ledger.get<NoteRow>(selectOne, [id]);
-      await change(id, "DELETE FROM notes WHERE id = ?", [id]);
-      await refresh();
+      unbornById.delete(id);
+      await ledger.exec("DELETE FROM notes WHERE id = ?", [id]);
       return row === undefined ? undefined : rowToNote(row);
     },
     restore: insertNote,

@@ -3,9 +3,17 @@
 import { LedgerError, type LedgerErrorCode } from "ledger";
 import { find, make, makeButton } from "./dom.ts";
 
+export interface NoticeChoice {
+  /** Instead of "Got it", for putting the notice away. */
+  readonly closeLabel: string;
+  readonly onClose: () => void;
+  readonly label: string;
+  readonly run: () => void;
+}
+
 export interface Notices {
   /** Shows a notice; the same `key` is shown once at a time. */
-  show(key: string, text: string): void;
+  show(key: string, text: string, choice?: NoticeChoice): void;
   hide(key: string): void;
   showError(error: unknown): void;
 }
@@ -49,10 +57,15 @@ export const createNotices = (): Notices => {
     shownByKey.get(key)?.remove();
     shownByKey.delete(key);
   };
-  const show = (key: string, text: string): void => {
+  const show = (key: string, text: string, choice?: NoticeChoice): void => {
     if (shownByKey.has(key)) return;
-    const close = makeButton("notice-close", "Got it", () => hide(key));
-    const notice = make("div", "notice", make("p", "", text), close);
+    const close = makeButton("notice-close", choice?.closeLabel ?? "Got it", () => {
+      hide(key);
+      choice?.onClose();
+    });
+    const buttons = make("div", "notice-buttons", close);
+    if (choice !== undefined) buttons.prepend(makeButton("notice-close", choice.label, choice.run));
+    const notice = make("div", "notice", make("p", "", text), buttons);
     shownByKey.set(key, notice);
     place.append(notice);
   };

@@ -3,9 +3,12 @@
 import type { LedgerStatus, PeerStatus } from "ledger";
 import { find, make, setText } from "./dom.ts";
 import { makeAvatar, personOf } from "./person.ts";
+import type { Visitor } from "./presence.ts";
 
 export interface People {
   show(status: LedgerStatus, wantsOnline: boolean): void;
+  /** What the others are doing. @param titleOf - of a note, undefined when it is not here */
+  showVisitors(visitors: readonly Visitor[], titleOf: (noteId: string) => string | undefined): void;
 }
 
 const routeWords = {
@@ -35,6 +38,12 @@ const emptyWords = (status: LedgerStatus, wantsOnline: boolean): string => {
     : "Looking for others…";
 };
 
+const describeVisit = (visitor: Visitor, titleOf: (noteId: string) => string | undefined): string => {
+  const title = visitor.noteId === undefined ? undefined : titleOf(visitor.noteId);
+  if (title === undefined) return "";
+  return visitor.isTyping ? `Typing in “${title}”` : `Looking at “${title}”`;
+};
+
 export const createPeople = (): People => {
   const youName = find("you-name", HTMLElement);
   const youAvatar = find("you-avatar", HTMLElement);
@@ -43,10 +52,16 @@ export const createPeople = (): People => {
   const empty = find("people-empty", HTMLElement);
   const stack = find("avatars", HTMLElement);
 
+  /** What each is doing, in words. */
+  let visits: ReadonlyMap<string, string> = new Map();
+  let peers: readonly PeerStatus[] = [];
+
   const makeEntry = (peer: PeerStatus): HTMLLIElement => {
     const person = personOf(peer.peerId);
     const notes = describeNotes(peer);
+    const visit = visits.get(peer.peerId) ?? "";
     const words = make("span", "person-words", make("span", "person-name", person.name));
+    if (visit !== "") words.append(make("span", "person-visit", visit));
     words.append(make("span", "person-link", describeLink(peer)));
     if (notes !== "") words.append(make("span", "person-notes", notes));
     const item = make("li", "person", makeAvatar(person), words);
@@ -68,13 +83,17 @@ export const createPeople = (): People => {
   return {
     show: (status, wantsOnline) => {
       showYou(status);
-      const peers = status.peers.toSorted((a, b) => a.peerId.localeCompare(b.peerId));
+      peers = status.peers.toSorted((a, b) => a.peerId.localeCompare(b.peerId));
       list.replaceChildren(...peers.map(makeEntry));
       list.hidden = peers.length === 0;
       empty.hidden = peers.length > 0;
       setText(empty, emptyWords(status, wantsOnline));
       const everyone = status.nodeId === undefined ? [] : [status.nodeId, ...peers.map((peer) => peer.peerId)];
       stack.replaceChildren(...everyone.slice(0, 3).map((nodeId) => makeAvatar(personOf(nodeId))));
+    },
+    showVisitors: (visitors, titleOf) => {
+      visits = new Map(visitors.map((visitor) => [visitor.nodeId, describeVisit(visitor, titleOf)]));
+      list.replaceChildren(...peers.map(makeEntry));
     },
   };
 };

@@ -1,6 +1,7 @@
 /** Friendly names and colours for the people in a room, the same in every window. */
 
 import { make } from "./dom.ts";
+import type { Visitor } from "./presence.ts";
 
 export interface Person {
   readonly name: string;
@@ -53,4 +54,14 @@ export const makeAvatar = (person: Person): HTMLElement => {
   avatar.style.setProperty("--person", person.color);
   avatar.setAttribute("aria-hidden", "true");
   return avatar;
+};
+
+/** Somebody who has a note open; a ring when they type. For screen readers in words. */
+export const makeVisitor = (visitor: Visitor): HTMLElement => {
+  const person = personOf(visitor.nodeId);
+  const words = `${person.name} is ${visitor.isTyping ? "typing" : "here"}`;
+  const avatar = makeAvatar(person);
+  avatar.classList.toggle("is-typing", visitor.isTyping);
+  avatar.title = words;
+  return make("span", "visitor", avatar, make("span", "visually-hidden", `${words}, `));
 };

@@ -13,7 +13,8 @@ export interface Shortcuts {
 const memory = "notes-single-keys-off";
 
 const isTyping = (target: EventTarget | null): boolean =>
-  target instanceof HTMLElement && target.closest("input:not([readonly]), textarea:not([readonly]), select") !== null;
+  target instanceof HTMLElement &&
+  target.closest("input:not([readonly]), textarea:not([readonly]), select, dialog") !== null;
 
 export const listenForShortcuts = (actions: Shortcuts): void => {
   const singleKeys = find("single-keys", HTMLInputElement);
