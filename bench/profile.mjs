@@ -2,10 +2,12 @@
 /**
  * `npm run bench:profile [-- --rows N] [--name before]`: CPU profiles of the page and the worker of both peers during a first
  * sync (W3), with the sources unminified. Writes .cpuprofile files, for the Performance panel of Chromium's tools, into
- * profiles/, and prints where the time went.
+ * profiles/, and where the time went into results/profile-NAME.md.
  */
 
+import { spawnSync } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
+import { loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { build } from "vite";
@@ -69,21 +71,32 @@ try {
   const profiles = await Promise.all(browsers.map((browser) => browser.stopProfiling()));
   for (const browser of browsers) browser.close();
 
-  console.log(
-    `first sync of ${rows} rows, profiled: ${first?.seconds.toFixed(2)} s, ${first?.megabytes.toFixed(2)} MB\n`,
-  );
+  const { stdout: commit } = spawnSync("git", ["rev-parse", "--short", "HEAD"], {
+    cwd: fromHere("."),
+    encoding: "utf8",
+  });
+  const lines = [
+    `# Where the time of a first sync goes: ${args.name}`,
+    "",
+    `${rows} rows, commit ${commit.trim()}, load ${loadavg()[0]?.toFixed(1)}: ${first?.seconds.toFixed(2)} s with the profiler on, ${first?.megabytes.toFixed(2)} MB. Own time of functions; \`(program)\` is the browser's, \`(the engine)\` SQLite with cr-sqlite, and \`(anonymous)\` without a place the browser's as well, in a worker mostly deflating.`,
+  ];
   await mkdir(fromHere("profiles"), { recursive: true });
   for (const [index, peer] of Object.keys(debuggingPorts).entries()) {
     for (const [thread, profile] of Object.entries(profiles[index] ?? {})) {
       await writeFile(fromHere(`profiles/${args.name}-${peer}-${thread}.cpuprofile`), JSON.stringify(profile));
       const times = selfTimes(profile);
       const busyMs = times.reduce((sum, [name, ms]) => (name === "(idle)" ? sum : sum + ms), 0);
-      console.log(`${peer}'s ${thread}: busy for ${busyMs.toFixed(0)} ms`);
+      lines.push("", `## The ${peer}'s ${thread}: busy for ${busyMs.toFixed(0)} ms`, "", "```text");
       for (const [name, ms] of times.filter(([name]) => name !== "(idle)").slice(0, shownFunctions)) {
-        console.log(`  ${ms.toFixed(1).padStart(8)} ms  ${name}`);
+        lines.push(`${ms.toFixed(1).padStart(8)} ms  ${name}`);
       }
+      lines.push("```");
     }
   }
+  const text = `${lines.join("\n")}\n`;
+  console.log(text);
+  await mkdir(fromHere("results"), { recursive: true });
+  await writeFile(fromHere(`results/profile-${args.name}.md`), text);
 } finally {
   await taker.close();
   await giver.close();

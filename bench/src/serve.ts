@@ -31,10 +31,17 @@ const timed = async (work: () => Promise<void>): Promise<number> => {
   return performance.now() - startedMs;
 };
 
+/** Ids of `count` of the first `rows` rows, all over them. */
+const spreadIds = (count: number, rows: number): readonly string[] =>
+  makeRows(rows)
+    .filter((_, index) => index % Math.floor(rows / count) === 0)
+    .slice(0, count)
+    .map(({ id }) => id);
+
 export const serve = (system: System): void => {
   const listeners = new Set<() => void>();
 
-  const until = async (isReached: () => Promise<boolean>): Promise<number> => {
+  const until = async (isReached: () => Promise<boolean>, pauseMs = countEveryMs): Promise<number> => {
     for (;;) {
       if (await isReached()) return now();
       await new Promise<void>((resolve) => {
@@ -43,7 +50,7 @@ export const serve = (system: System): void => {
         function done(): void {
           clearTimeout(timer);
           listeners.delete(done);
-          setTimeout(resolve, countEveryMs);
+          setTimeout(resolve, pauseMs);
         }
         listeners.add(done);
       });
@@ -74,17 +81,15 @@ export const serve = (system: System): void => {
       await system.insert(row);
       return startedMs;
     },
-    retitle: async (count, from, rows, title) => {
-      const ids = makeRows(rows, from)
-        .filter((_, index) => index % Math.floor(rows / count) === 0)
-        .slice(0, count)
-        .map(({ id }) => id);
-      await system.retitle?.(ids, title);
-    },
+    retitle: async (count, rows, title) => system.retitle?.(spreadIds(count, rows), title),
     connect: async () => system.connect?.(),
     disconnect: async () => system.disconnect?.(),
     reached: (count) => until(async () => (await system.count()) >= count),
-    reachedTitled: (title, count) => until(async () => ((await system.countTitled?.(title)) ?? 0) >= count),
+    reachedTitled: (count, rows, title) => {
+      const ids = spreadIds(count, rows);
+      return until(async () => ((await system.countTitled?.(ids, title)) ?? 0) >= count, 0);
+    },
+    linkedAt: () => system.linkedAt?.(),
     nextChange: () =>
       new Promise((resolve) => {
         const listener = (): void => {

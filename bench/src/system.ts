@@ -24,7 +24,10 @@ export interface System {
   latest(): Promise<readonly unknown[]>;
   /** Sets the title of rows. Undefined where W7 is not run. */
   retitle?(ids: readonly string[], title: string): Promise<void>;
-  countTitled?(title: string): Promise<number>;
+  /** Of these rows. */
+  countTitled?(ids: readonly string[], title: string): Promise<number>;
+  /** Time at which a peer was linked last, milliseconds since the epoch. */
+  linkedAt?(): number | undefined;
   /** Begins to replicate. Undefined where there is nothing to replicate with. */
   connect?(): Promise<void>;
   /** Stops replicating; connect() begins again. */
@@ -41,12 +44,15 @@ export interface BenchPage {
   insertAll(count: number, from: number): Promise<number>;
   /** @returns the row's time of being asked for, in milliseconds since the epoch */
   insertAt(from: number): Promise<number>;
-  retitle(count: number, from: number, rows: number, title: string): Promise<void>;
+  /** Of `count` of the first `rows` rows. */
+  retitle(count: number, rows: number, title: string): Promise<void>;
   connect(): Promise<void>;
   disconnect(): Promise<void>;
   /** Time at which there are so many rows, milliseconds since the epoch. */
   reached(count: number): Promise<number>;
-  reachedTitled(title: string, count: number): Promise<number>;
+  /** Time at which the rows that `retitle` changes have this title. */
+  reachedTitled(count: number, rows: number, title: string): Promise<number>;
+  linkedAt(): number | undefined;
   /** Time of the next remote change, milliseconds since the epoch. */
   nextChange(): Promise<number>;
   /** Milliseconds from the start of the navigation to the answer of the first query, and how many rows it had. */

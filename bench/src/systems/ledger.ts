@@ -4,11 +4,15 @@ import { Ledger } from "ledger";
 import { serve } from "../serve.ts";
 
 let db: Ledger;
+let linkedMs: number | undefined;
 const insert = "INSERT INTO notes (id, title, body, done, updated) VALUES (?, ?, ?, ?, ?)";
 
 serve({
   open: async ({ name, room, signalingUrl }) => {
     db = new Ledger({ dbName: name, signalingUrl, token: room, storage: "opfs", iceServers: [] });
+    db.on("peer-ready", () => {
+      linkedMs = performance.timeOrigin + performance.now();
+    });
     await db.init();
     await db.exec(
       `CREATE TABLE IF NOT EXISTS notes (
@@ -29,8 +33,12 @@ serve({
   retitle: async (ids, title) => {
     await db.batch(ids.map((id) => ({ sql: "UPDATE notes SET title = ? WHERE id = ?", params: [title, id] })));
   },
-  countTitled: async (title) =>
-    (await db.get<{ n: number }>("SELECT count(*) AS n FROM notes WHERE title = ?", [title]))?.n ?? 0,
+  countTitled: async (ids, title) => {
+    const places = ids.map(() => "?").join(", ");
+    const sql = `SELECT count(*) AS n FROM notes WHERE id IN (${places}) AND title = ?`;
+    return (await db.get<{ n: number }>(sql, [...ids, title]))?.n ?? 0;
+  },
+  linkedAt: () => linkedMs,
   connect: () => db.connect(),
   disconnect: () => db.disconnect(),
   onRemoteChange: (listener) => {
