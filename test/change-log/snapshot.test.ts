@@ -1,10 +1,10 @@
 /** Snapshots on the real engine: an image makes the same replica as merging, and a forged one changes nothing. */
 
 import { afterEach, describe, expect, it } from "vitest";
-import { openMemoryHost } from "../../src/database/memory-host.ts";
 import type { Applied } from "../../src/database/change-log.ts";
 import type { Snapshot } from "../../src/database/snapshot.ts";
 import type { ImagePart } from "../../src/replication/message.ts";
+import { forge, snapshotOf, takeSnapshotOf } from "../support/images.ts";
 import { changesOf, closeLogs, digestOf, openLog, send, sync, type Log } from "./logs.ts";
 
 afterEach(closeLogs);
@@ -29,27 +29,8 @@ const openAlice = async (): Promise<Log> => {
   return alice;
 };
 
-const snapshotOf = async (giver: Log): Promise<Snapshot> => {
-  const snapshot = await giver.log.readSnapshot();
-  if (snapshot === undefined) throw new Error("no snapshot was made");
-  const { part, to } = snapshot;
-  const bytes = new Uint8Array(part.size);
-  for (let next: ImagePart | undefined = part; next !== undefined;) {
-    bytes.set(next.bytes, next.offset);
-    next = giver.log.readImagePart({ image: part.image, offset: next.offset + next.bytes.length });
-  }
-  return { bytes, to };
-};
-
-const take = async (giver: Log, taker: Log, { bytes, to }: Snapshot): Promise<Applied> => {
-  const taken = await taker.log.takeSnapshot({
-    peer: giver.site,
-    part: { image: 1, size: bytes.length, offset: 0, bytes },
-    cursor: { epoch: giver.log.epoch, position: to },
-  });
-  if (taken === undefined) throw new Error("the image was not whole");
-  return taken;
-};
+const take = (giver: Log, taker: Log, snapshot: Snapshot): Promise<Applied> =>
+  takeSnapshotOf(giver, taker.log, snapshot);
 
 /** What a third replica would be sent, without the local versions in it. */
 const toldBy = async (log: Log): Promise<readonly string[]> => {
@@ -67,7 +48,7 @@ describe("a replica that takes a snapshot", () => {
     const alice = await openAlice();
     const [bob, dave] = [await openLog(schema, small), await openLog(schema, small)];
 
-    const taken = await take(alice, bob, await snapshotOf(alice));
+    const taken = await take(alice, bob, await snapshotOf(alice.log));
     await send(alice, dave);
 
     expect(taken).toMatchObject({ grew: true });
@@ -84,7 +65,7 @@ describe("a replica that takes a snapshot", () => {
   it("claims nothing by it, and everything once the end of the giver's log is there", async () => {
     const alice = await openAlice();
     const bob = await openLog(schema, small);
-    const snapshot = await snapshotOf(alice);
+    const snapshot = await snapshotOf(alice.log);
     await take(alice, bob, snapshot);
 
     expect([...(await bob.frontier())]).toEqual([]);
@@ -97,7 +78,7 @@ describe("a replica that takes a snapshot", () => {
   it("goes on: writes under versions of its own, merges, and is merged", async () => {
     const alice = await openAlice();
     const bob = await openLog(schema, small);
-    const snapshot = await snapshotOf(alice);
+    const snapshot = await snapshotOf(alice.log);
     await take(alice, bob, snapshot);
     await bob.apply([], await alice.frontier(), alice.site);
 
@@ -116,10 +97,10 @@ describe("a replica that takes a snapshot", () => {
   it("can give one itself", async () => {
     const alice = await openAlice();
     const [bob, dave] = [await openLog(schema, small), await openLog(schema, small)];
-    await take(alice, bob, await snapshotOf(alice));
+    await take(alice, bob, await snapshotOf(alice.log));
     await bob.exec("INSERT INTO notes (id) VALUES ('bob')");
 
-    await take(bob, dave, await snapshotOf(bob));
+    await take(bob, dave, await snapshotOf(bob.log));
 
     expect(await changesOf(dave)).toEqual(await changesOf(bob));
     expect((await toldBy(dave)).toSorted()).toEqual((await toldBy(bob)).toSorted());
@@ -131,7 +112,7 @@ describe("a replica that takes a snapshot", () => {
     const commits: unknown[] = [];
     bob.database.onCommit(({ tables, origin }) => commits.push([tables, origin]));
 
-    await take(alice, bob, await snapshotOf(alice));
+    await take(alice, bob, await snapshotOf(alice.log));
 
     expect(commits).toEqual([[["notes", "pairs", "tags"], { type: "remote", peerId: alice.site }]]);
   });
@@ -169,7 +150,7 @@ describe("an image in parts", () => {
       const part = alice.log.readImagePart({ image: begun.part.image, offset: at });
       taken = await give(alice, bob, { ...begun, part: part as ImagePart });
     }
-    await take(alice, carol, await snapshotOf(alice));
+    await take(alice, carol, await snapshotOf(alice.log));
     expect(taken).toMatchObject({ grew: true });
     expect(await changesOf(bob)).toEqual(await changesOf(carol));
     await send(alice, bob);
@@ -221,7 +202,7 @@ describe("no snapshot", () => {
   it("leaves anything behind where it was made", async () => {
     const alice = await openAlice();
     const before = await alice.rows("SELECT name FROM sqlite_master");
-    await snapshotOf(alice);
+    await snapshotOf(alice.log);
 
     expect(await alice.rows("PRAGMA database_list")).toHaveLength(1);
     expect(await alice.rows("SELECT name FROM sqlite_master")).toEqual(before);
@@ -237,7 +218,7 @@ describe("no snapshot", () => {
     await bob.exec(sql);
     const before = await changesOf(bob);
 
-    await expect(take(alice, bob, await snapshotOf(alice))).rejects.toThrow("holds-data");
+    await expect(take(alice, bob, await snapshotOf(alice.log))).rejects.toThrow("holds-data");
 
     expect(await changesOf(bob)).toEqual(before);
     expect(await bob.rows("PRAGMA database_list")).toHaveLength(1);
@@ -251,7 +232,7 @@ describe("no snapshot", () => {
     const alice = await openAlice();
     const bob = await openLog(other, small);
 
-    await expect(take(alice, bob, await snapshotOf(alice))).rejects.toThrow("other-schema");
+    await expect(take(alice, bob, await snapshotOf(alice.log))).rejects.toThrow("other-schema");
 
     expect(await changesOf(bob)).toEqual([]);
   });
@@ -260,22 +241,12 @@ describe("no snapshot", () => {
     const alice = await openAlice();
     const bob = await openLog(schema.replace("title TEXT", "title TEXT CHECK (title <> 'back')"), small);
 
-    await expect(take(alice, bob, await snapshotOf(alice))).rejects.toThrow("malformed");
+    await expect(take(alice, bob, await snapshotOf(alice.log))).rejects.toThrow("malformed");
 
     expect(await changesOf(bob)).toEqual([]);
     await send(alice, bob);
   });
 });
-
-/** The image with `sql` run on it. */
-const forge = async (image: Uint8Array, sql: string): Promise<Uint8Array<ArrayBuffer>> => {
-  const connection = await (await openMemoryHost()).openConnection();
-  await connection.images.attach("image", image);
-  await connection.run(sql);
-  const forged = await connection.images.detach("image");
-  await connection.close();
-  return forged;
-};
 
 describe("a forged image", () => {
   const forgeries: readonly (readonly [what: string, sql: string])[] = [
@@ -298,6 +269,12 @@ describe("a forged image", () => {
     ["a cell of a deleted row", "UPDATE image.cell0 SET col_version = 2 WHERE col = '-1' AND col_version = 3"],
     ["a counter that ends a row", "UPDATE image.cell0 SET col_version = 9223372036854775806 WHERE rowid = 1"],
     ["a counter that is a text", "UPDATE image.cell0 SET col_version = '1' WHERE rowid = 1"],
+    ["a counter that is no whole number", "UPDATE image.cell0 SET col_version = 1.5 WHERE rowid = 1"],
+    ["a counter that is not there", "UPDATE image.cell0 SET seq = NULL WHERE rowid = 1"],
+    ["a key number that is none", "UPDATE image.cell0 SET key = x'01' WHERE rowid = 1"],
+    ["a version that is a text", "UPDATE image.cell0 SET db_version = '1' WHERE rowid = 1"],
+    ["a version that is no whole number", "UPDATE image.cell0 SET db_version = 1.5 WHERE rowid = 1"],
+    ["a writer's number that is a text", "UPDATE image.cell0 SET site = '0' WHERE rowid = 1"],
     ["a version beyond the image", "UPDATE image.cell0 SET db_version = 9007199254740000 WHERE rowid = 1"],
     ["a version of no transaction", "DELETE FROM image.run"],
     ["a sequence below 0", "UPDATE image.cell0 SET seq = -1 WHERE rowid = 1"],
@@ -312,7 +289,7 @@ describe("a forged image", () => {
   it.each(forgeries)("with %s changes nothing", async (_, sql) => {
     const alice = await openAlice();
     const bob = await openLog(schema, small);
-    const snapshot = await snapshotOf(alice);
+    const snapshot = await snapshotOf(alice.log);
     const bytes = await forge(snapshot.bytes, sql);
 
     await expect(take(alice, bob, { ...snapshot, bytes })).rejects.toThrow(/malformed|other-schema/);
@@ -325,7 +302,7 @@ describe("a forged image", () => {
 
   it("whose bytes are anything changes nothing, and the engine lives on", async () => {
     const alice = await openAlice();
-    const snapshot = await snapshotOf(alice);
+    const snapshot = await snapshotOf(alice.log);
     const bob = await openLog(schema, small);
     let state = 1;
     const random = (below: number): number => {
