@@ -1,9 +1,13 @@
 /** Runs the Database conformance cases, and writes of the kill test, in a dedicated worker. */
 
-import type { StorageKind } from "../../../src/database/database.ts";
+import type { Epoch } from "../../../src/common/ids.ts";
+import { openChangeLog, type ChangeLog } from "../../../src/database/change-log.ts";
+import type { Database, StorageKind } from "../../../src/database/database.ts";
 import { openDatabase } from "../../../src/database/open-database.ts";
+import { SnapshotRefusedError } from "../../../src/database/snapshot-refused.ts";
 import { casesFor, runCase } from "../../database/database-conformance.ts";
 import { rowsOf } from "../../database/database-case.ts";
+import { forge, snapshotOf, takeSnapshotOf } from "../../support/images.ts";
 
 /** What the page may ask for; `answer` of {@link WorkerAnswer} is JSON-like. */
 export type WorkerTask =
@@ -18,7 +22,17 @@ export type WorkerTask =
   /** Inserts into `t` until a row is refused; answers how many were not, and why the last was. */
   | { readonly type: "fill"; readonly storage: StorageKind; readonly databaseName: string; readonly maxRows: number }
   | { readonly type: "inspect"; readonly ladder: readonly StorageKind[]; readonly databaseName: string }
-  | { readonly type: "open"; readonly ladder: readonly StorageKind[]; readonly databaseName: string };
+  | { readonly type: "open"; readonly ladder: readonly StorageKind[]; readonly databaseName: string }
+  /** Offers a new replica a forged image, and then what was forged; answers the refusal, and the rows after both. */
+  | {
+      readonly type: "take-forged";
+      readonly storage: StorageKind;
+      readonly databaseName: string;
+      readonly how: Forgery;
+    };
+
+/** SQL that is run on the image, attached as `image`, or bytes that are changed all over it. */
+export type Forgery = { readonly sql: string } | { readonly everyBytes: number };
 
 export type WorkerAnswer =
   | { readonly type: "done"; readonly answer: unknown }
@@ -67,6 +81,40 @@ const inspect = async (ladder: readonly StorageKind[], name: string): Promise<un
   return facts;
 };
 
+const openNotes = async (storage: StorageKind, name: string): Promise<{ database: Database; log: ChangeLog }> => {
+  const database = await openDatabase({ name, ladder: [storage] });
+  await database.exec({ sql: "create table if not exists notes (id text primary key not null, title text)" });
+  await database.enableSync("notes");
+  const epoch = crypto.randomUUID().replaceAll("-", "") as Epoch;
+  return { database, log: await openChangeLog({ database, epoch, nowMs: Date.now() }) };
+};
+
+const takeForged = async (storage: StorageKind, name: string, how: Forgery): Promise<unknown> => {
+  const alice = await openNotes("memory", "alice");
+  await alice.database.exec({
+    sql: `with recursive n(i) as (values (1) union all select i + 1 from n where i < 3000)
+      insert into notes select 'note ' || i, 'title ' || i from n`,
+  });
+  const snapshot = await snapshotOf(alice.log);
+  const forged = "sql" in how ? await forge(snapshot.bytes, how.sql) : snapshot.bytes.slice();
+  if ("everyBytes" in how) for (let at = 100; at < forged.length; at += how.everyBytes) forged[at] = 0xee;
+
+  const bob = await openNotes(storage, name);
+  const giver = { site: alice.database.siteId, log: alice.log };
+  const count = async () => (await rowsOf(bob.database, "select count(*) from notes"))[0]?.[0];
+  const refusal = await takeSnapshotOf(giver, bob.log, { ...snapshot, bytes: forged }).then(
+    () => "taken",
+    (error: unknown) => (error instanceof SnapshotRefusedError ? error.refusal : String(error)),
+  );
+  const rowsAfterForged = await count();
+  await takeSnapshotOf(giver, bob.log, snapshot);
+  const integrity = (await rowsOf(bob.database, "pragma integrity_check"))[0]?.[0];
+  const answer = { refusal, rowsAfterForged, rows: await count(), integrity };
+  await bob.database.close();
+  await alice.database.close();
+  return answer;
+};
+
 const runNamedCase = async (storage: StorageKind, caseName: string, name: string): Promise<void> => {
   const underTest = {
     isPersistent: storage !== "memory",
@@ -87,6 +135,8 @@ const perform = async (task: WorkerTask): Promise<unknown> => {
       return fill(task.storage, task.databaseName, task.maxRows);
     case "inspect":
       return inspect(task.ladder, task.databaseName);
+    case "take-forged":
+      return takeForged(task.storage, task.databaseName, task.how);
     case "open": {
       const { storage } = await openDatabase({ name: task.databaseName, ladder: task.ladder });
       return storage;
