@@ -110,7 +110,7 @@ test("offers a note that was deleted while somebody changed it", async ({ openNo
   await expect(notice).toContainText(await alice.name());
   await notice.getByRole("button", { name: "Bring back my version" }).click();
 
-  await expect(alice.entry("Trip to the lake")).toBeVisible();
+  await expect(alice.entry("Trip to the lake")).toContainText("by train");
   await expect(notice).toBeHidden();
 });
 

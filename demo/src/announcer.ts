@@ -2,7 +2,7 @@
 
 import type { Ledger, RowChange } from "ledger";
 import { find, setText } from "./dom.ts";
-import { type NoteRow, rowToNote } from "./notes-store.ts";
+import { type Note, type NoteRow, rowToNote } from "./notes-store.ts";
 import { personOf } from "./person.ts";
 import { titleOf } from "./search.ts";
 
@@ -11,10 +11,15 @@ const repeatAfterMs = 15_000;
 
 type NoteChange = Exclude<RowChange<NoteRow>, { readonly type: "missed" }>;
 
+export interface Deletion {
+  readonly note: Note;
+  readonly who: string;
+}
+
 export interface Announcer {
   say(text: string): void;
-  /** Who deleted this note, if somebody else did while this page was open. */
-  deletedBy(noteId: string): string | undefined;
+  /** The note as it was, if somebody else deleted it while this page was open, and who did. */
+  deletion(noteId: string): Deletion | undefined;
   /** Others made or changed these notes, in one commit. */
   onTouched(listener: (ids: readonly string[]) => void): void;
 }
@@ -29,7 +34,7 @@ export const openAnnouncer = async (ledger: Ledger): Promise<Announcer> => {
   const region = find("announcer", HTMLElement);
   const listeners: ((ids: readonly string[]) => void)[] = [];
   const toldAtById = new Map<string, number>();
-  const deleters = new Map<string, string>();
+  const deletions = new Map<string, Deletion>();
   let commit: NoteChange[] = [];
 
   const say = (text: string): void => setText(region, text);
@@ -59,8 +64,8 @@ export const openAnnouncer = async (ledger: Ledger): Promise<Announcer> => {
 
   await ledger.watch<NoteRow>("notes", { filter: ({ origin }) => origin === "remote" }, (change) => {
     if (change.type === "missed") return;
-    if (change.type === "delete") deleters.set(change.row.id, change.who);
-    else deleters.delete(change.row.id);
+    if (change.type === "delete") deletions.set(change.row.id, { note: rowToNote(change.row), who: change.who });
+    else deletions.delete(change.row.id);
     // The rows of a commit are told one by one, in one go.
     if (commit.push(change) > 1) return;
     queueMicrotask(() => {
@@ -71,7 +76,7 @@ export const openAnnouncer = async (ledger: Ledger): Promise<Announcer> => {
 
   return {
     say,
-    deletedBy: (noteId) => deleters.get(noteId),
+    deletion: (noteId) => deletions.get(noteId),
     onTouched: (listener) => void listeners.push(listener),
   };
 };

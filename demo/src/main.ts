@@ -4,18 +4,19 @@ import { Ledger, type LedgerStatus } from "ledger";
 import { type Announcer, openAnnouncer } from "./announcer.ts";
 import { createBadge } from "./badge.ts";
 import { createConflictCard } from "./conflict-card.ts";
-import { type Conflicts, type LostNote, openConflicts } from "./conflicts.ts";
+import { type Conflicts, openConflicts } from "./conflicts.ts";
 import { createConnection } from "./connection.ts";
 import { find } from "./dom.ts";
 import { createEditor } from "./editor.ts";
 import { offerLeaving, showInvitation } from "./invite.ts";
+import { showLostNotes } from "./lost-notes.ts";
 import { createNotesList } from "./notes-list.ts";
 import { type Note, type NotesStore, openNotesStore } from "./notes-store.ts";
 import { createNotices, type Notices } from "./notices.ts";
 import { keepOfflineCopy } from "./offline-copy.ts";
 import { createPanes } from "./panes.ts";
 import { createPeople, type People } from "./people.ts";
-import { makeVisitor, personOf } from "./person.ts";
+import { makeVisitor } from "./person.ts";
 import { createPresence, type Presence } from "./presence.ts";
 import { followAddress, forgetRoom, openRoom } from "./room.ts";
 import { summarizeRoom } from "./room-summary.ts";
@@ -98,36 +99,9 @@ const showNotes = ({ store, notices, announcer, presence, conflicts, people, sql
       return note === undefined ? undefined : titleOf(note);
     });
 
-  const bringBack = async (lost: LostNote): Promise<void> => {
-    const nowMs = Date.now();
-    const { noteId: id, title = "", body = "" } = lost;
-    await store.restore({ id, title, body, createdAt: nowMs, updatedAt: nowMs });
-    await conflicts.letGo(lost);
-    open(store.get(id));
-  };
-
-  /** Notes that somebody deleted while they were edited here. */
-  const showLost = (): void => {
-    const shown = new Set(conflicts.lost().map(({ noteId }) => `lost-${noteId}`));
-    for (const key of lostKeys) if (!shown.has(key)) notices.hide(key);
-    lostKeys = shown;
-    for (const lost of conflicts.lost()) {
-      const title = lost.title ?? lost.body ?? "";
-      const name = title.trim() === "" ? "a note" : `“${title.trim().slice(0, 60)}”`;
-      const words = `${personOf(lost.who).name} deleted ${name} while you were changing it.`;
-      notices.show(`lost-${lost.noteId}`, words, {
-        label: "Bring back my version",
-        run: () => void bringBack(lost).catch(notices.showError),
-        closeLabel: "Let it go",
-        onClose: () => void conflicts.letGo(lost).catch(notices.showError),
-      });
-    }
-  };
-  let lostKeys: ReadonlySet<string> = new Set();
-
   const editor = createEditor({
     store,
-    deletedBy: announcer.deletedBy,
+    deletedBy: (id) => announcer.deletion(id)?.who,
     onOpen: (id) => {
       presence.setOpen(id);
       card.show(id);
@@ -173,11 +147,8 @@ const showNotes = ({ store, notices, announcer, presence, conflicts, people, sql
     showVisits();
     list.showMarks();
   });
-  conflicts.onChange(() => {
-    list.showMarks();
-    showLost();
-  });
-  showLost();
+  conflicts.onChange(list.showMarks);
+  showLostNotes({ store, conflicts, announcer, notices, onBack: (id) => open(store.get(id)) });
   listenForShortcuts({
     newNote: createNote,
     search: () => {
