@@ -326,15 +326,15 @@ export const createReplicator = (options: {
   const receive = (open: OpenLink, message: Message): void => {
     const { id } = open.session.link;
     if (message.type === "changes" || message.type === "snapshot") open.digest = "unknown";
-    if ("frontier" in message) log.noteSeen(versionOf(message.frontier, database.siteId));
-    if (message.type !== "hello") return feed({ type: "received", link: id, message });
-    const lostAfter = log.lostAfter(versionOf(message.frontier, database.siteId));
+    const held = "frontier" in message ? versionOf(message.frontier, database.siteId) : 0;
+    log.noteSeen(held);
+    const lostAfter = log.lostAfter(held);
     if (lostAfter !== undefined) logger.warn("a peer holds writes that were lost here; asking for them");
     feed({
       type: "received",
       link: id,
       message,
-      resumeAt: log.resumePosition(message.cursor),
+      ...(message.type === "hello" ? { resumeAt: log.resumePosition(message.cursor) } : {}),
       ...(lostAfter === undefined ? {} : { lostAfter }),
     });
   };

@@ -27,6 +27,18 @@ export const forEachStreaming = (
   return { state: current, effects };
 };
 
+/** The link as its peer says that it holds `frontier`. */
+export const withHeld = (link: StreamingLink, frontier: Frontier): StreamingLink => {
+  if (link.heldAfterwards === undefined) return { ...link, held: mergeFrontiers(link.held, frontier) };
+  const foreign = new Map(frontier);
+  foreign.delete(link.peer);
+  return {
+    ...link,
+    held: mergeFrontiers(link.held, foreign),
+    heldAfterwards: mergeFrontiers(link.heldAfterwards, frontier),
+  };
+};
+
 /** What the peer of `link` is to be told of `frontier`, and what it was told then. */
 export const tell = (
   state: CoreState,

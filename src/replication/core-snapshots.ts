@@ -4,9 +4,9 @@
  */
 
 import type { LinkId } from "../common/ids.ts";
-import { fromTheBeginning, readIfDue, setTimer, unchanged, withLink } from "./core-links.ts";
+import { fromTheBeginning, readIfDue, setTimer, unchanged, withHeld, withLink } from "./core-links.ts";
 import type { CoreState, Input, KeptImage, LinkState, Step, StreamingLink, Taking } from "./core-state.ts";
-import { emptyFrontier, mergeFrontiers } from "./frontier.ts";
+import { emptyFrontier } from "./frontier.ts";
 import type { ImagePart, SnapshotMessage } from "./message.ts";
 
 const isNextPart = (taking: Taking, { image, size, offset }: ImagePart): boolean => {
@@ -25,8 +25,7 @@ export const receivedSnapshot = (state: CoreState, id: LinkId, link: StreamingLi
   const offset = part.offset + part.bytes.length;
   const isWhole = offset === size;
   const next: StreamingLink = {
-    ...link,
-    held: mergeFrontiers(link.held, message.frontier),
+    ...withHeld(link, message.frontier),
     partial: link.partial || isWhole,
     heard: true,
     taking: isWhole ? undefined : { phase: "receiving", image, size, offset },

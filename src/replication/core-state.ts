@@ -76,6 +76,11 @@ export interface StreamingLink extends LinkBase {
   readonly schemaRelation: SchemaRelation;
   /** What the peer said that it holds. */
   readonly held: Frontier;
+  /**
+   * The peer lost own writes and is sent the log from its beginning: what it says meanwhile of its own versions, which
+   * would leave out the ones that it lost. Undefined when it is not.
+   */
+  readonly heldAfterwards: Frontier | undefined;
   /** End of the stretch of this replica's log that the peer was sent. */
   readonly position: number;
   /** End of the stretch of this replica's quarantine that the peer was sent. */
@@ -96,6 +101,8 @@ export interface StreamingLink extends LinkBase {
   readonly heard: boolean;
   /** How often in a row it was asked in vain. */
   readonly passedOver: number;
+  /** The last stretch that the peer was sent did not reach the end of the log, and it waits for that. */
+  readonly unfinished: boolean;
   /** Changes beyond `position` when the log was last read, at least. */
   readonly rest: number;
   /** Position in this replica's log that the peer said it has stored. For `status()` only: what is sent goes by `held`. */
@@ -171,7 +178,7 @@ export type Input =
       readonly message: Message;
       /** For `hello`: the position in the own log that its cursor stands for; 0 when it stands for none. */
       readonly resumeAt?: number;
-      /** For `hello`: the peer holds own writes that were lost here; nothing up to this version was. */
+      /** The frontier in it names own writes that were lost here; nothing up to this version was. */
       readonly lostAfter?: number;
     }
   | { readonly type: "committed" }

@@ -31,22 +31,21 @@ import type { LinkId } from "../common/ids.ts";
 import { compareAnew, compareDigests, digested, elapsedDigest } from "./core-digest.ts";
 import { askIfDue, elapsedPatience, elapsedRelay } from "./core-asks.ts";
 import { elapsedImages, imageRead, keptAfter, receivedSnapshot, snapshotRefused } from "./core-snapshots.ts";
-import { forEachStreaming, fromTheBeginning, readIfDue, setTimer, tell, unchanged, withLink } from "./core-links.ts";
-import type {
-  CoreState,
-  DisconnectCode,
-  Effect,
-  Giving,
-  GreetingLink,
-  Input,
-  Step,
-  StreamingLink,
-  TimerName,
-} from "./core-state.ts";
+import {
+  forEachStreaming,
+  fromTheBeginning,
+  readIfDue,
+  setTimer,
+  tell,
+  unchanged,
+  withHeld,
+  withLink,
+} from "./core-links.ts";
+import type { CoreState, Effect, Giving, GreetingLink, Input, Step, StreamingLink, TimerName } from "./core-state.ts";
 import { covers, emptyFrontier, frontierSince, mergeFrontiers, versionOf, type Frontier } from "./frontier.ts";
 import { receivedSchema, schemaRead, sentUnknown } from "./core-schema.ts";
 import { relateSchemas } from "./schema-stamp.ts";
-import type { Changes, Hello, Progress, SnapshotMessage, Want } from "./message.ts";
+import type { Changes, Hello, Message, Progress, SnapshotMessage, Want } from "./message.ts";
 
 /** The frontier moved or may have: digests are stale, and a quiet time starts anew. */
 const moved = (state: CoreState, frontier: Frontier): CoreState => ({
@@ -88,12 +87,14 @@ const greeted = (
     peerSchema: hello.schema,
     schemaRelation: relateSchemas(state.schema, hello.schema),
     held: hello.frontier,
+    heldAfterwards: undefined,
+    unfinished: false,
     position: resumeAt,
     quarantinePosition: 0,
     pass: 0,
-    recovering: lostAfter !== undefined,
+    recovering: false,
     reading: false,
-    behind: lostAfter !== undefined || isInStep,
+    behind: isInStep,
     offerDue: true,
     asked: undefined,
     heard: false,
@@ -115,20 +116,23 @@ const greeted = (
     const asks = askIfDue(step.state);
     return { state: asks.state, effects: [report, ...step.effects, ...asks.effects, setTimer(state, "digest")] };
   }
-  // Invariant 6.
+  const step = askBack(state, id, { ...streaming, behind: true }, lostAfter);
+  return { state: step.state, effects: [report, ...step.effects] };
+};
+
+/** Invariant 6: everything that came after `lostAfter`, while nothing is said of what was written since. */
+const askBack = (state: CoreState, id: LinkId, link: StreamingLink, lostAfter: number): Step => {
   const frontier = new Map(link.told).set(state.own, lostAfter);
-  const step = readIfDue(state, id, { ...streaming, told: frontier });
+  const step = readIfDue(state, id, { ...link, recovering: true, told: frontier });
   return {
     state: step.state,
-    effects: [report, { type: "send", link: id, message: { type: "rewind", frontier } }, ...step.effects],
+    effects: [{ type: "send", link: id, message: { type: "rewind", frontier } }, ...step.effects],
   };
 };
 
 const receivedChanges = (state: CoreState, id: LinkId, link: StreamingLink, changes: Changes): Step => {
-  const held = mergeFrontiers(link.held, changes.frontier);
   const next: StreamingLink = {
-    ...link,
-    held,
+    ...withHeld(link, changes.frontier),
     partial: !changes.complete,
     heard: true,
     // In the middle of an image they mean that it is gone.
@@ -137,6 +141,7 @@ const receivedChanges = (state: CoreState, id: LinkId, link: StreamingLink, chan
     sentDigest: undefined,
   };
   // Invariant 1: only the end of the sender's log completes what the sender holds.
+  const held = mergeFrontiers(next.held, next.heldAfterwards ?? emptyFrontier);
   const claims = changes.complete ? frontierSince(state.frontier, held) : emptyFrontier;
   return {
     state: withLink({ ...state, arriving: mergeFrontiers(state.arriving, claims) }, id, next),
@@ -155,15 +160,14 @@ const receivedChanges = (state: CoreState, id: LinkId, link: StreamingLink, chan
 };
 
 const receivedProgress = (state: CoreState, id: LinkId, link: StreamingLink, message: Progress | Want): Step => {
-  const held = mergeFrontiers(link.held, message.frontier);
-  const isDue = message.type === "want" || (link.offerDue && covers(held, state.frontier));
+  const heard = withHeld(link, message.frontier);
+  const isDue = message.type === "want" || (link.offerDue && covers(heard.held, state.frontier));
   const { giving } = link;
   const isGiven = giving?.phase === "sending" && giving.next === giving.size;
   const isTaken = isGiven && message.type === "progress" && message.taken >= giving.to;
   const isDueToGive = giving === undefined && message.type === "want" && message.isEmpty;
   const step = readIfDue(state, id, {
-    ...link,
-    held,
+    ...heard,
     peerDigest: undefined,
     behind: link.behind || isDue,
     stored: message.type === "progress" ? Math.max(link.stored, message.taken) : link.stored,
@@ -181,10 +185,6 @@ const received = (state: CoreState, input: Extract<Input, { type: "received" }>)
   const link = state.links.get(input.link);
   if (link === undefined) return unchanged(state);
   const { message } = input;
-  const refuse = (code: DisconnectCode): Step => ({
-    state,
-    effects: [{ type: "disconnect", link: input.link, code }],
-  });
 
   // Invariant 6.
   if ("frontier" in message && isBeyond(state, versionOf(message.frontier, state.own))) {
@@ -192,25 +192,43 @@ const received = (state: CoreState, input: Extract<Input, { type: "received" }>)
   }
   // Invariant 7.
   if (link.phase === "greeting") {
-    if (message.type !== "hello") return refuse("HELLO_EXPECTED");
+    if (message.type !== "hello") {
+      return { state, effects: [{ type: "disconnect", link: input.link, code: "HELLO_EXPECTED" }] };
+    }
     return greeted(state, input.link, link, message, input);
   }
+  const step = receivedLater(state, input.link, link, message);
+  // The peer had them from another: it named none of them when it greeted.
+  const { lostAfter } = input;
+  const isNews = "frontier" in message && versionOf(message.frontier, state.own) > versionOf(link.held, state.own);
+  const after = step.state.links.get(input.link);
+  if (lostAfter === undefined || !isNews || after?.phase !== "streaming") return step;
+  const asked = askBack(step.state, input.link, after, lostAfter);
+  return { state: asked.state, effects: [...step.effects, ...asked.effects] };
+};
+
+const receivedLater = (state: CoreState, id: LinkId, link: StreamingLink, message: Message): Step => {
   switch (message.type) {
     case "hello":
-      return refuse("HELLO_TWICE");
+      return { state, effects: [{ type: "disconnect", link: id, code: "HELLO_TWICE" }] };
     case "changes":
-      return receivedChanges(state, input.link, link, message);
+      return receivedChanges(state, id, link, message);
     case "progress":
     case "want":
-      return receivedProgress(state, input.link, link, message);
+      return receivedProgress(state, id, link, message);
     case "digest":
-      return compareDigests(state, input.link, { ...link, peerDigest: message.tables });
+      return compareDigests(state, id, { ...link, peerDigest: message.tables });
     case "schema":
-      return receivedSchema(state, input.link, link, message.schema);
+      return receivedSchema(state, id, link, message.schema);
     case "snapshot":
-      return receivedSnapshot(state, input.link, link, message);
+      return receivedSnapshot(state, id, link, message);
     case "rewind":
-      return readIfDue(state, input.link, { ...fromTheBeginning(link), held: message.frontier, asked: undefined });
+      return readIfDue(state, id, {
+        ...fromTheBeginning(link),
+        held: message.frontier,
+        heldAfterwards: emptyFrontier,
+        asked: undefined,
+      });
   }
 };
 
@@ -231,11 +249,18 @@ const read = (state: CoreState, input: Extract<Input, { type: "read" }>): Step =
     quarantinePosition: stretch.quarantineTo,
     rest: stretch.rest,
     repair: link.repair === "running" && stretch.complete ? "done" : link.repair,
+    ...(stretch.complete && link.heldAfterwards !== undefined
+      ? { held: mergeFrontiers(link.held, link.heldAfterwards), heldAfterwards: undefined }
+      : {}),
   };
   const { part } = input;
-  const isNews =
-    part !== undefined || stretch.groups.length > 0 || (stretch.complete && !covers(link.held, stretch.frontier));
-  if (!isNews) return readIfDue(grown, input.link, next);
+  const isEnd = stretch.complete && (link.unfinished || !covers(link.held, stretch.frontier));
+  if (part === undefined && stretch.groups.length === 0 && !isEnd) {
+    // Neither were digests compared nor was the peer asked while its lost writes were read.
+    const step = readIfDue(grown, input.link, next);
+    const asks = askIfDue(step.state);
+    return { state: asks.state, effects: [...step.effects, ...asks.effects, setTimer(grown, "digest")] };
+  }
 
   const { news, told } = tell(grown, link, stretch.frontier);
   const { to, complete, groups } = stretch;
@@ -251,14 +276,17 @@ const read = (state: CoreState, input: Extract<Input, { type: "read" }>): Step =
     ...next,
     told,
     giving,
+    unfinished: !complete,
     sentDigest: undefined,
     peerDigest: undefined,
   });
+  const asks = askIfDue(step.state);
   return {
-    state: step.state,
+    state: asks.state,
     effects: [
       { type: "send", link: input.link, message },
       ...step.effects,
+      ...asks.effects,
       setTimer(grown, part === undefined ? "digest" : "images"),
     ],
   };

@@ -317,6 +317,22 @@ describe("reading (invariant 4)", () => {
     expect(ofType(writable, "read-changes")).toHaveLength(1);
   });
 
+  it("says where the log ends to a peer that has part of it, also when nothing else is left to be sent", () => {
+    const { link, feed, read } = createAlice();
+    const held = holds({ [alice]: 5 });
+    link(toBob, bob, held, held);
+    feed({ type: "committed" });
+    read(toBob, { groups: [group(bob, 4)], to: 6, complete: false, frontier: held });
+
+    const end = read(toBob, { to: 7, frontier: held });
+    feed({ type: "committed" });
+    const nothing = read(toBob, { to: 8, frontier: held });
+
+    expect(messages(end)).toMatchObject([{ type: "changes", to: 7, complete: true, groups: [] }]);
+    expect(messages(nothing)).toEqual([]);
+    expect(ofType(nothing, "set-timer").map(({ timer }) => timer)).toContain("digest");
+  });
+
   it("does not read for a link that its own hello filled, until it has room", () => {
     const { feed, open, receive } = createAlice();
     open(toBob, bob);
@@ -697,6 +713,23 @@ describe("writes that were lost here (invariant 6)", () => {
     expect(messages(recovering().effects)).toEqual([{ type: "rewind", frontier: holds({ [alice]: 5 }) }]);
   });
 
+  it("are asked back from a peer that had them from another after it greeted, once", () => {
+    const { link, feed } = createAlice();
+    link(toBob, bob, holds({ [alice]: 2_000 }), holds({ [alice]: 5 }));
+    const progress = (version: number): Input => ({
+      type: "received",
+      link: toBob,
+      message: { type: "progress", taken: 0, frontier: holds({ [alice]: version }) },
+      lostAfter: 5,
+    });
+
+    const first = messages(feed(progress(9)));
+    const again = messages(feed(progress(9)));
+
+    expect(first).toEqual([{ type: "rewind", frontier: holds({ [alice]: 5 }) }]);
+    expect(again).toEqual([]);
+  });
+
   it("keep this replica from saying how far it wrote until they are here", () => {
     const { read, feed } = recovering();
     const frontier = holds({ [alice]: 2_000, [carol]: 1 });
@@ -733,6 +766,21 @@ describe("writes that were lost here (invariant 6)", () => {
     expect(ofType(effects, "read-changes")).toMatchObject([
       { after: 0, pass: 1, known: holds({ [alice]: 5, [bob]: 2 }) },
     ]);
+  });
+
+  it("are given whatever the peer says meanwhile of its own versions", () => {
+    const { link, receive, read } = createAlice();
+    link(toBob, bob, holds({ [bob]: 9 }), holds({ [bob]: 9 }));
+    receive(toBob, { type: "rewind", frontier: holds({ [bob]: 2 }) });
+    read(toBob, { groups: [group(bob, 3)], to: 3, complete: false, frontier: holds({ [bob]: 9 }) }, 1);
+
+    receive(toBob, { type: "progress", taken: 0, frontier: holds({ [bob]: 2_000, [carol]: 4 }) });
+    const rest = read(toBob, { groups: [group(bob, 4)], to: 4, complete: false, frontier: holds({ [bob]: 9 }) }, 1);
+    read(toBob, { groups: [group(bob, 5)], to: 5, frontier: holds({ [bob]: 9 }) }, 1);
+    const afterwards = receive(toBob, { type: "want", isEmpty: false, frontier: holds() });
+
+    expect(ofType(rest, "read-changes")).toMatchObject([{ known: holds({ [bob]: 2, [carol]: 4 }) }]);
+    expect(ofType(afterwards, "read-changes")).toMatchObject([{ known: holds({ [bob]: 2_000, [carol]: 4 }) }]);
   });
 
   it("are given even when a read of before was under way", () => {

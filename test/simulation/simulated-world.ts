@@ -298,15 +298,15 @@ export const createSimulatedWorld = (chance: Chance, options: WorldOptions): Sim
     const message = decoded.value;
     const replica = wire.ends[end];
     const { log, database } = replica;
-    if ("frontier" in message) log.noteSeen(versionOf(message.frontier, database.siteId));
-    if (message.type !== "hello") return feed(replica, { type: "received", link: wire.id, message });
-    const lostAfter = log.lostAfter(versionOf(message.frontier, database.siteId));
+    const held = "frontier" in message ? versionOf(message.frontier, database.siteId) : 0;
+    log.noteSeen(held);
+    const lostAfter = log.lostAfter(held);
     if (lostAfter !== undefined) counts.recoveries += 1;
     feed(replica, {
       type: "received",
       link: wire.id,
       message,
-      resumeAt: log.resumePosition(message.cursor),
+      ...(message.type === "hello" ? { resumeAt: log.resumePosition(message.cursor) } : {}),
       ...(lostAfter === undefined ? {} : { lostAfter }),
     });
   };
