@@ -11,7 +11,8 @@ const only = { chromium: /\.chromium\.spec\.ts$/, firefox: /\.firefox\.spec\.ts$
 
 export default defineConfig({
   testDir: "e2e",
-  testMatch: /\.spec\.ts$/,
+  // What takes minutes has a script of its own.
+  testMatch: process.env["LEDGER_LONG"] === "true" ? /\.long\.spec\.ts$/ : /(?<!\.long)\.spec\.ts$/,
   globalSetup: "./e2e/support/global-setup.ts",
   outputDir: "test-results/e2e",
   reporter: [["list"], ["json", { outputFile: "test-results/playwright.json" }]],
