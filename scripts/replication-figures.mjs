@@ -1,5 +1,5 @@
 /**
- * `node scripts/replication-figures.mjs [--room 500]`: what replication costs, as the tables of docs/replication-figures.md.
+ * `npm run measure:replication [-- --room 500]`: what replication costs, as the tables of docs/replication-figures.md.
  * Real engine, replicator and links on simulated time. With `--room` only the table of one large room.
  */
 
