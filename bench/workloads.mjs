@@ -19,6 +19,8 @@ const firstSyncLimitMs = 150_000;
 /** So long a system is waited for that never got there before. */
 const hopelessLimitMs = 15_000;
 const liveLimitMs = 5_000;
+/** What is stored behind an answer gets this long. */
+const settlingMs = 2_000;
 
 /**
  * @template T
@@ -111,11 +113,14 @@ const measureStorage = async (giver, base, name) => {
   await giver.reopen();
   await giver.page.evaluate((o) => window.bench.open(o), { ...base, name: "many" });
   const manyMs = await giver.page.evaluate((n) => window.bench.insertAll(n, 0), rowCount);
+  // With relaxed durability an answer comes before the rows are stored, and closing the page would lose them.
+  await new Promise((resolve) => setTimeout(resolve, settlingMs));
   await giver.reopen();
   const cold = await giver.page.evaluate((o) => window.bench.coldStart(o), { ...base, name: "many" });
-  if (cold.rows !== 50) throw new Error(`${name} answered ${cold.rows} rows after a cold start`);
+  if (cold.rows !== 50) console.error(`  ${name} answered ${cold.rows} rows after a cold start: it lost them`);
   await giver.reopen();
-  return { w1: (singleWrites / singleMs) * 1000, w2: (rowCount / manyMs) * 1000, w5: cold.ms };
+  const figures = { w1: (singleWrites / singleMs) * 1000, w2: (rowCount / manyMs) * 1000 };
+  return cold.rows === 50 ? { ...figures, w5: cold.ms } : figures;
 };
 
 /**
@@ -123,12 +128,12 @@ const measureStorage = async (giver, base, name) => {
  * @param {Peer} giver
  * @param {Peer} taker
  * @param {Base} base
- * @param {{ stores: boolean, limitMs: number }} options
+ * @param {{ isFilled: boolean, limitMs: number }} options
  * @returns {Promise<Figures>}
  */
-const measureSync = async (giver, taker, base, { stores, limitMs }) => {
+const measureSync = async (giver, taker, base, { isFilled, limitMs }) => {
   await giver.page.evaluate((o) => window.bench.open(o), { ...base, name: "many" });
-  if (!stores) await giver.page.evaluate((n) => window.bench.insertAll(n, 0), rowCount);
+  if (!isFilled) await giver.page.evaluate((n) => window.bench.insertAll(n, 0), rowCount);
   await taker.page.evaluate((o) => window.bench.open(o), { ...base, name: "many", initiator: true });
   const first = await firstSync(giver, taker, rowCount, limitMs);
   if (first === undefined) return {};
@@ -219,7 +224,7 @@ export const measure = async (name, url, { isHopeless, withLarge }) => {
     if (system.syncs && !isHopeless) {
       const limitMs = system.neverSyncs === true ? hopelessLimitMs : firstSyncLimitMs;
       const taker = await open();
-      Object.assign(figures, await measureSync(giver, taker, base(), { stores: system.stores, limitMs }));
+      Object.assign(figures, await measureSync(giver, taker, base(), { isFilled: figures.w5 !== undefined, limitMs }));
       await taker.close();
       peers.splice(1);
     }
