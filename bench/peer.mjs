@@ -26,7 +26,7 @@ export const openPeer = async (url, moreArgs = []) => {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
-      "--disable-features=WebRtcHideLocalIpsWithMdns",
+      "--disable-features=WebRtcHideLocalIpsWithMdns,WebUIOmniboxPopup,WebUIOmniboxAimPopup",
       ...moreArgs,
     ],
   });
