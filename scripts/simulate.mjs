@@ -24,9 +24,13 @@ const crashes = Number(values.crashes);
 const jobs = Number(values.jobs);
 /** Histories between two reports. */
 const batch = 25;
+/** Histories of one process: engines leave memory behind that it never gives back, about a megabyte each. */
+const mostOfProcess = 1_000;
 
-/** One job: its share of the seeds, batch by batch, to the parent. */
-const work = async (/** @type {number} */ job) => {
+/** @typedef {{ readonly from: number, readonly histories: number, readonly crashes: number }} Share */
+
+/** One share, batch by batch, to the parent. */
+const work = async (/** @type {Share} */ share) => {
   const vite = await createServer({
     configFile: false,
     appType: "custom",
@@ -35,14 +39,31 @@ const work = async (/** @type {number} */ job) => {
     server: { middlewareMode: true, hmr: false, ws: false, watch: null },
   });
   const { crashEverywhere, simulateSeeds } = await vite.ssrLoadModule("/test/simulation/histories.ts");
-  for (let from = first + job * batch; from < first + seeds; from += jobs * batch) {
-    process.send?.(await simulateSeeds(from, Math.min(batch, first + seeds - from)));
+  const end = share.from + share.histories;
+  for (let from = share.from; from < end; from += batch) {
+    process.send?.(await simulateSeeds(from, Math.min(batch, end - from)));
   }
-  for (let seed = first + job; seed < first + crashes; seed += jobs) {
+  for (let seed = share.from; seed < share.from + share.crashes; seed += 1) {
     process.send?.({ histories: 0, failures: await crashEverywhere(seed, 1, { crashLosesEnd: seed % 2 === 0 }) });
   }
   await vite.close();
   process.disconnect?.();
+};
+
+/** All the work, in shares that are small enough for every job to have some. */
+const shares = () => {
+  const size = Math.min(mostOfProcess, Math.ceil(seeds / jobs));
+  /** @type {Share[]} */
+  const all = [];
+  for (let done = 0; done < seeds; done += size) {
+    const histories = Math.min(size, seeds - done);
+    all.push({ from: first + done, histories, crashes: 0 });
+  }
+  const each = Math.ceil(crashes / jobs);
+  for (let done = 0; done < crashes; done += each) {
+    all.push({ from: first + done, histories: 0, crashes: Math.min(each, crashes - done) });
+  }
+  return all;
 };
 
 const lead = async () => {
@@ -50,10 +71,12 @@ const lead = async () => {
   let done = 0;
   /** @type {string[]} */
   const failures = [];
+  let isBroken = false;
   const sum = { disagreed: 0, lostEnds: 0, recoveries: 0, renewals: 0, givenUp: 0, snapshots: 0 };
-  const ends = Array.from({ length: jobs }, (_, job) => {
-    const child = fork(fileURLToPath(import.meta.url), process.argv.slice(2), {
-      env: { ...process.env, LEDGER_SIM_JOB: String(job) },
+
+  const run = (/** @type {Share} */ share) => {
+    const child = fork(fileURLToPath(import.meta.url), [], {
+      env: { ...process.env, LEDGER_SIM_SHARE: JSON.stringify(share) },
     });
     child.on("message", (/** @type {any} */ outcome) => {
       done += outcome.histories;
@@ -67,15 +90,21 @@ const lead = async () => {
     });
     return new Promise((resolve) =>
       child.on("exit", (code, signal) => {
-        if (code !== 0) console.log(`job ${job} ended early: ${signal ?? code}`);
-        resolve(code);
+        isBroken ||= code !== 0;
+        if (code !== 0) console.log(`the share from ${share.from} ended early: ${signal ?? code}`);
+        resolve(undefined);
       }),
     );
-  });
-  const codes = await Promise.all(ends);
+  };
+
+  const waiting = shares();
+  const job = async () => {
+    for (let share = waiting.shift(); share !== undefined; share = waiting.shift()) await run(share);
+  };
+  await Promise.all(Array.from({ length: jobs }, job));
   console.log(`${done} histories in ${Math.round((Date.now() - startMs) / 1000)} s, ${failures.length} failures`, sum);
-  if (failures.length > 0 || codes.some((code) => code !== 0) || done !== seeds) process.exitCode = 1;
+  if (failures.length > 0 || isBroken || done !== seeds) process.exitCode = 1;
 };
 
-const job = process.env["LEDGER_SIM_JOB"];
-await (job === undefined ? lead() : work(Number(job)));
+const share = process.env["LEDGER_SIM_SHARE"];
+await (share === undefined ? lead() : work(JSON.parse(share)));
