@@ -18,7 +18,8 @@ export default defineConfig({
   reporter: [["list"], ["json", { outputFile: "test-results/playwright.json" }]],
   fullyParallel: true,
   forbidOnly: process.env["CI"] === "true",
-  workers: Number(process.env["LEDGER_E2E_WORKERS"] ?? 2),
+  // More than cores: a browser test waits more than it works.
+  workers: Number(process.env["LEDGER_E2E_WORKERS"] ?? 3),
   retries: 0,
   timeout: 60_000,
   expect: { timeout: 20_000 },

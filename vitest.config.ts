@@ -9,6 +9,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts", "signaling-server/test/**/*.test.{js,ts}"],
     reporters: ["default", "json"],
     outputFile: { json: "test-results/vitest.json" },
+    // Vitest leaves one core to a watcher; here nobody watches.
+    maxWorkers: "100%",
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },

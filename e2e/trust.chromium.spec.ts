@@ -91,7 +91,7 @@ test("gives no row to one who has the room's signaling key and not its token, an
 }) => {
   const alice = await newReplica();
   const mallory = await newReplica({ token: "a passphrase" });
-  await mallory.page.addScriptTag({ type: "module", url: "/e2e/app/plant-keys.ts" });
+  await mallory.page.addScriptTag({ type: "module", url: "/plant-keys.js" });
   await mallory.page.waitForFunction(() => typeof window.plantKeys === "function");
   await mallory.page.evaluate(([room, other]) => window.plantKeys("a passphrase", room, other), [
     token,
