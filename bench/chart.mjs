@@ -4,7 +4,7 @@
 import { lookInto } from "./report.mjs";
 import { systems } from "./systems.mjs";
 
-const [labelX, barX, barWidth, top, step] = [330, 340, 360, 44, 28];
+const [labelX, barX, barWidth, top, step] = [390, 400, 310, 44, 28];
 
 /** On a logarithmic scale: the systems are far apart. @param {import("./report.mjs").Results} results */
 export const firstSyncChart = (results) => {
@@ -27,7 +27,7 @@ export const firstSyncChart = (results) => {
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 780 ${top + 16 + bars.length * step}" role="img" font-family="system-ui, sans-serif" font-size="13" fill="#64748b">
 <title>First sync of 10,000 rows over WebRTC</title>
-<text x="${barX}" y="24" font-weight="600">First sync of 10,000 rows over WebRTC (seconds, logarithmic)</text>
+<text x="${labelX}" y="24" text-anchor="middle" font-weight="600">First sync of 10,000 rows over WebRTC (seconds, logarithmic)</text>
 ${rows.join("\n")}
 </svg>
 `;
