@@ -63,7 +63,7 @@ export interface LedgerEvents {
   conflict: readonly [conflict: Conflict];
   /**
    * A peer's schema is newer than the own one: what has no place here waits until this replica has migrated as well. Told
-   * once per link. A good time to offer a reload.
+   * once per link, and again when either schema changes. A good time to offer a reload.
    */
   "schema-ahead": readonly [peerId: SiteId];
   /**
