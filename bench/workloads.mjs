@@ -41,7 +41,7 @@ const within = async (work, limitMs) => {
 };
 
 /** @param {readonly number[]} values @param {number} share */
-const quantile = (values, share) =>
+export const quantile = (values, share) =>
   values.toSorted((a, b) => a - b)[Math.ceil(values.length * share) - 1] ?? Number.NaN;
 
 /** @param {Peer} peer @returns {Promise<number>} when connecting began, milliseconds since the epoch */
@@ -92,7 +92,7 @@ export const firstSync = async (giver, taker, rows, limitMs) => {
  * @param {number} from - of rows that nobody has
  * @param {(written: number) => boolean} goesOn
  */
-const liveLatencies = async (giver, taker, from, goesOn) => {
+export const liveLatencies = async (giver, taker, from, goesOn) => {
   /** @type {number[]} */
   const latencies = [];
   while (goesOn(latencies.length)) {
