@@ -327,6 +327,8 @@ export const createSqliteDatabase = async (
     });
     await queue.idle();
     try {
+      // Its statements would keep the connection open.
+      if (isUsable(session)) await session.executor.forgetStatements();
       await session.connection.close();
     } catch (error) {
       logger.warn("the engine did not close cleanly", { message: toLedgerError(error).message });
