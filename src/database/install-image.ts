@@ -8,6 +8,7 @@
  */
 
 import type { VfsDirectory, VfsFile } from "./vfs.ts";
+import { journalNameOf, logNameOf } from "./write-ahead-log.ts";
 
 /** File in which the image for `fileName` waits. */
 export const stagedName = (fileName: string): string => `${fileName}-import`;
@@ -75,8 +76,9 @@ const reserve = (directory: VfsDirectory, fileName: string, size: number): void 
 
 /** Keeps 2. */
 const copyOver = (directory: VfsDirectory, fileName: string, staged: VfsFile): void => {
-  // Of the database that is replaced: it must not be rolled back into the new one.
-  directory.delete(`${fileName}-journal`);
+  // Of the database that is replaced: they must not find their way into the new one.
+  directory.delete(journalNameOf(fileName));
+  directory.delete(logNameOf(fileName));
   const file = open(directory, fileName);
   const piece = new Uint8Array(pieceBytes);
   const size = staged.size();

@@ -4,9 +4,10 @@ import type { EngineHost } from "./engine-host.ts";
 import { finishInstall, installImage, stagedName } from "./install-image.ts";
 import { takeLockFile } from "./node-lock-file.ts";
 import { nodeModule } from "./node-platform.ts";
-import { openSqlite } from "./sqlite-connection.ts";
-import { createSyncVfs, type VfsDirectory, type VfsFile } from "./vfs.ts";
+import { openLoggedSqlite, type LoggedSqlite } from "./logged-sqlite.ts";
+import type { VfsDirectory, VfsFile } from "./vfs.ts";
 import { loadEngine } from "./wasm-location.ts";
+import { journalNameOf, logNameOf } from "./write-ahead-log.ts";
 
 const vfsName = "ledger-node-file";
 
@@ -79,14 +80,16 @@ export const openNodeFileHost = async (name: string, directory: string, wasmUrl?
   const fileName = fileNameOf(name);
   const giveUpLock = lock(name, directory);
   const files = createNodeDirectory(directory);
+  let opened: LoggedSqlite | undefined;
   return {
     storage: "file",
     openConnection: async () => {
       const engine = await loadEngine("sync", wasmUrl);
-      engine.module.registerVFS(createSyncVfs({ name: vfsName, directory: files }), false);
       finishInstall(files, fileName);
-      return openSqlite({ engine, fileName, vfs: vfsName });
+      opened = await openLoggedSqlite({ engine, directory: files, fileName, vfs: vfsName });
+      return opened.connection;
     },
+    maintain: async () => opened?.maintain(),
     replace: (image) => installImage(files, fileName, image),
     release: async () => giveUpLock(),
   };
@@ -100,7 +103,7 @@ export const eraseNodeFiles = (name: string, directory: string): void => {
   try {
     const fileName = fileNameOf(name);
     // What an import left first: it would become the database again.
-    for (const each of [stagedName(fileName), fileName, `${fileName}-journal`]) {
+    for (const each of [stagedName(fileName), logNameOf(fileName), fileName, journalNameOf(fileName)]) {
       fs.rmSync(nodeModule("node:path").join(directory, each), { force: true });
     }
   } finally {

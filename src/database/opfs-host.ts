@@ -1,7 +1,7 @@
 /**
  * A database in the origin private file system, on the synchronous engine; needs a dedicated worker.
- * One OPFS directory per database with two plain files, held open for as long as the database is: the database and its
- * rollback journal. SQLite asks for no others, because temporary ones live in memory and nothing can be attached.
+ * One OPFS directory per database with three plain files, held open for as long as the database is: the database, its log
+ * and its rollback journal. SQLite asks for no others, because temporary ones live in memory and nothing can be attached.
  */
 
 import { LedgerError } from "../common/errors.ts";
@@ -11,14 +11,15 @@ import type { EngineHost } from "./engine-host.ts";
 import type { Engine } from "./engine-module.ts";
 import { finishInstall, installImage, stagedName } from "./install-image.ts";
 import { createMemoryDirectory } from "./memory-directory.ts";
-import { openSqlite } from "./sqlite-connection.ts";
+import { openLoggedSqlite, type LoggedSqlite } from "./logged-sqlite.ts";
 import { opfsDirectoryOf, opfsRootDirectory } from "./storage-names.ts";
-import { createSyncVfs, type VfsDirectory, type VfsFile } from "./vfs.ts";
+import type { VfsDirectory, VfsFile } from "./vfs.ts";
 import { loadEngine } from "./wasm-location.ts";
+import { journalNameOf, logNameOf } from "./write-ahead-log.ts";
 
 const vfsName = "ledger-opfs";
 const databaseFile = "ledger.db";
-const journalFile = `${databaseFile}-journal`;
+const openFiles = [databaseFile, logNameOf(databaseFile), journalNameOf(databaseFile)];
 const importFile = stagedName(databaseFile);
 
 /** A worker that is being torn down keeps its handles for a while: a few milliseconds, or seconds on a busy machine. */
@@ -113,7 +114,7 @@ const openHandles = async (name: string): Promise<Map<string, SyncAccessHandle>>
   const directory = await openDirectory(name);
   const handles = new Map<string, SyncAccessHandle>();
   try {
-    for (const fileName of [databaseFile, journalFile]) {
+    for (const fileName of openFiles) {
       const file = await directory.getFileHandle(fileName, { create: true });
       handles.set(fileName, await openHandle(file));
     }
@@ -192,6 +193,7 @@ export const openOpfsHost = async (
 ): Promise<EngineHost> => {
   const handles = await openHandlesPatiently(name, clock);
   let spare = warm;
+  let opened: LoggedSqlite | undefined;
   return {
     storage: "opfs",
     openConnection: async () => {
@@ -200,10 +202,15 @@ export const openOpfsHost = async (
       // When making one ready went wrong, loading one now says why.
       const engine = (await spare?.catch(() => undefined)) ?? (await loadEngine("sync", wasmUrl));
       spare = undefined;
-      const vfs = createSyncVfs({ name: vfsName, directory: createHandleDirectory(handles) });
-      engine.module.registerVFS(vfs, false);
-      return openSqlite({ engine, fileName: databaseFile, vfs: vfsName });
+      opened = await openLoggedSqlite({
+        engine,
+        directory: createHandleDirectory(handles),
+        fileName: databaseFile,
+        vfs: vfsName,
+      });
+      return opened.connection;
     },
+    maintain: async () => opened?.maintain(),
     replace: (image) => withImportFile(name, handles, (directory) => installImage(directory, databaseFile, image)),
     release: async () => {
       for (const handle of handles.values()) handle.close();

@@ -24,6 +24,16 @@ export const OpenFlag = {
   uri: 0x40,
 } as const;
 
+export const FileControl = {
+  beginAtomicWrite: 31,
+  commitAtomicWrite: 32,
+  rollbackAtomicWrite: 33,
+} as const;
+
+export const DeviceCharacteristic = {
+  batchAtomic: 0x4000,
+} as const;
+
 /** Action codes of the authorizer. @see https://www.sqlite.org/c3ref/c_alter_table.html */
 export const AuthAction = {
   createIndex: 1,

@@ -4,7 +4,7 @@
  * result code here.
  */
 
-import { OpenFlag, ResultCode } from "./sqlite-codes.ts";
+import { DeviceCharacteristic, FileControl, OpenFlag, ResultCode } from "./sqlite-codes.ts";
 
 /** @see https://www.sqlite.org/c3ref/io_methods.html */
 export interface Vfs {
@@ -27,6 +27,14 @@ export interface Vfs {
   xDelete(name: string, syncDirectory: number): number;
 }
 
+/** What is written between `begin` and `commit` is durable with it, all of it or nothing. */
+export interface AtomicWrites {
+  begin(): void;
+  /** When it throws, `abandon` follows, and nothing was written. A write before it does not throw. */
+  commit(): void;
+  abandon(): void;
+}
+
 /** One file as a store of bytes. May throw: the VFS translates. */
 export interface VfsFile {
   /** Reads as much as there is from `offset`; the count of bytes read. */
@@ -37,6 +45,7 @@ export interface VfsFile {
   /** Returns when what was written is durable. */
   sync(): void;
   close(): void;
+  readonly atomic?: AtomicWrites;
 }
 
 /** A flat directory of files. */
@@ -75,6 +84,12 @@ export const createSyncVfs = ({ name, directory, onFault }: VfsOptions): Vfs => 
       return isOutOfSpace(fault) ? ResultCode.full : faultCode;
     }
   };
+  /** With an I/O error SQLite would write the same again through its journal, and not safely. */
+  const attemptAtomic = (step: () => void): number =>
+    attempt(() => {
+      step();
+      return ResultCode.ok;
+    }, ResultCode.error);
   const fileOf = (fileId: number): VfsFile => {
     const open = openFiles.get(fileId);
     if (open === undefined) throw new Error("file is not open");
@@ -136,9 +151,23 @@ export const createSyncVfs = ({ name, directory, onFault }: VfsOptions): Vfs => 
       out.setInt32(0, 0, true);
       return ResultCode.ok;
     },
-    xFileControl: () => ResultCode.notFound,
+    xFileControl: (fileId, operation) => {
+      const atomic = openFiles.get(fileId)?.file.atomic;
+      if (atomic === undefined) return ResultCode.notFound;
+      switch (operation) {
+        case FileControl.beginAtomicWrite:
+          return attemptAtomic(atomic.begin);
+        case FileControl.commitAtomicWrite:
+          return attemptAtomic(atomic.commit);
+        case FileControl.rollbackAtomicWrite:
+          return attemptAtomic(atomic.abandon);
+        default:
+          return ResultCode.notFound;
+      }
+    },
     xSectorSize: () => 4096,
-    xDeviceCharacteristics: () => 0,
+    xDeviceCharacteristics: (fileId) =>
+      openFiles.get(fileId)?.file.atomic === undefined ? 0 : DeviceCharacteristic.batchAtomic,
     xAccess: (given, _flags, out) =>
       attempt(() => {
         out.setInt32(0, directory.exists(nameToPath(given)) ? 1 : 0, true);

@@ -1,0 +1,43 @@
+/** SQLite over a file with a write-ahead log. */
+
+import type { Engine } from "./engine-module.ts";
+import { openSqlite, type SqliteConnection } from "./sqlite-connection.ts";
+import { createSyncVfs, type VfsDirectory } from "./vfs.ts";
+import { withWriteAheadLog, type WriteAheadLogLimits } from "./write-ahead-log.ts";
+
+export interface LoggedSqlite {
+  readonly connection: SqliteConnection;
+  /** To be called after commits. */
+  maintain(): Promise<void>;
+}
+
+export interface OpenLoggedSqliteOptions {
+  readonly engine: Engine;
+  readonly directory: VfsDirectory;
+  readonly fileName: string;
+  /** Name for the VFS. */
+  readonly vfs: string;
+  readonly limits?: WriteAheadLogLimits;
+}
+
+/** @throws LedgerError when the file cannot be opened or is not a database */
+export const openLoggedSqlite = async ({
+  engine,
+  directory,
+  fileName,
+  vfs,
+  limits,
+}: OpenLoggedSqliteOptions): Promise<LoggedSqlite> => {
+  const files = withWriteAheadLog(directory, fileName, limits);
+  engine.module.registerVFS(createSyncVfs({ name: vfs, directory: files }), false);
+  const connection = await openSqlite({ engine, fileName, vfs });
+  const maintain = async (): Promise<void> => {
+    if (!files.isJournalOpen) return;
+    // A transaction that did not fit into the log. In exclusive mode SQLite keeps its journal for the next ones as well,
+    // and what closes it is this.
+    await connection.all("pragma journal_mode = memory");
+    await connection.all("pragma journal_mode = delete");
+  };
+  await maintain();
+  return { connection, maintain };
+};
