@@ -169,55 +169,59 @@ describe("a database file with a write-ahead log", () => {
     expect(await rowsOf(again, "pragma integrity_check")).toEqual([["ok"]]);
   });
 
-  it(`has every acknowledged commit whole after each of ${powerCuts} power cuts`, async () => {
-    const states: unknown[] = [];
-    /** Operations of the history, with enough memory and with little. */
-    const operations = [0, 0];
-    for (const index of operations.keys()) {
-      const whole = createLosingDisk();
-      const first = await openWithNotes(whole, smallLimits);
-      if (index === 1) await shrinkMemory(first);
-      const setUp = whole.operations;
-      states.length = 0;
-      states.push(await contentOf(first));
-      for (const step of historyOf(first)) {
-        await step();
+  it(
+    `has every acknowledged commit whole after each of ${powerCuts} power cuts`,
+    async () => {
+      const states: unknown[] = [];
+      /** Operations of the history, with enough memory and with little. */
+      const operations = [0, 0];
+      for (const index of operations.keys()) {
+        const whole = createLosingDisk();
+        const first = await openWithNotes(whole, smallLimits);
+        if (index === 1) await shrinkMemory(first);
+        const setUp = whole.operations;
+        states.length = 0;
         states.push(await contentOf(first));
+        for (const step of historyOf(first)) {
+          await step();
+          states.push(await contentOf(first));
+        }
+        operations[index] = whole.operations - setUp;
       }
-      operations[index] = whole.operations - setUp;
-    }
 
-    for (let cut = 0; cut < powerCuts; cut += 1) {
-      const random = createSeededRandom(cut + 1);
-      const disk = createLosingDisk();
-      const database = await openWithNotes(disk, smallLimits);
-      if (cut % 2 === 1) await shrinkMemory(database);
-      disk.failFrom(disk.operations + 1 + Math.floor(random.unit() * (operations[cut % 2] as number)));
-      let acknowledged = 0;
-      for (const step of historyOf(database)) {
-        const isDone = await step().then(
-          () => true,
-          () => false,
-        );
-        if (!isDone) break;
-        acknowledged += 1;
+      for (let cut = 0; cut < powerCuts; cut += 1) {
+        const random = createSeededRandom(cut + 1);
+        const disk = createLosingDisk();
+        const database = await openWithNotes(disk, smallLimits);
+        if (cut % 2 === 1) await shrinkMemory(database);
+        disk.failFrom(disk.operations + 1 + Math.floor(random.unit() * (operations[cut % 2] as number)));
+        let acknowledged = 0;
+        for (const step of historyOf(database)) {
+          const isDone = await step().then(
+            () => true,
+            () => false,
+          );
+          if (!isDone) break;
+          acknowledged += 1;
+        }
+        const share = random.unit();
+        disk.losePower(() => random.unit() < share);
+        // A second cut, while the first one is recovered from.
+        disk.failFrom(disk.operations + 1 + Math.floor(random.unit() * 12));
+        await openOver(disk, smallLimits).catch(() => {});
+        disk.losePower(() => random.unit() < share);
+
+        const again = await openOver(disk, smallLimits);
+        const content = await contentOf(again);
+        const possible = states.slice(acknowledged, acknowledged + 2);
+        expect(possible, `power cut ${cut}, ${acknowledged} steps acknowledged`).toContainEqual(content);
+        expect(await rowsOf(again, "pragma integrity_check"), `power cut ${cut}`).toEqual([["ok"]]);
+        await again.exec(insert("afterwards", 1));
+        await again.close();
       }
-      const share = random.unit();
-      disk.losePower(() => random.unit() < share);
-      // A second cut, while the first one is recovered from.
-      disk.failFrom(disk.operations + 1 + Math.floor(random.unit() * 12));
-      await openOver(disk, smallLimits).catch(() => {});
-      disk.losePower(() => random.unit() < share);
-
-      const again = await openOver(disk, smallLimits);
-      const content = await contentOf(again);
-      const possible = states.slice(acknowledged, acknowledged + 2);
-      expect(possible, `power cut ${cut}, ${acknowledged} steps acknowledged`).toContainEqual(content);
-      expect(await rowsOf(again, "pragma integrity_check"), `power cut ${cut}`).toEqual([["ok"]]);
-      await again.exec(insert("afterwards", 1));
-      await again.close();
-    }
-  }, 5_000 + powerCuts * 1_000);
+    },
+    5_000 + powerCuts * 1_000,
+  );
 });
 
 /** Where the next record of the log will begin. */
