@@ -35,23 +35,67 @@ const mix = (hash: number): number => {
 /** FNV's own, and another that has nothing to do with it. */
 const seeds = [0x811c9dc5, 0x050c5d1f] as const;
 
-const separator = Uint8Array.of(0xff); // Never part of UTF-8, so no two lists of fields run into each other.
+const separator = 0xff; // Never part of UTF-8, so no two lists of fields run into each other.
 
-const numberBytes = (value: number): Uint8Array => new Uint8Array(Float64Array.of(value).buffer);
+/** The bytes of one change after the other, in memory that is used again. */
+const createChangeBytes = (): ((change: Change) => Uint8Array) => {
+  let bytes = new Uint8Array(4096);
+  let view = new DataView(bytes.buffer);
+  let length = 0;
 
-const valueBytes = (change: Change): Uint8Array => {
-  switch (change.valueClass) {
-    case 1:
-      return utf8.encode(String(change.value));
-    case 2:
-      return numberBytes((change.value as number) + 0); // -0.0 and 0.0 are one value to a merge.
-    case 3:
-      return utf8.encode(change.value as string);
-    case 4:
-      return change.value as Uint8Array;
-    case 5:
-      return new Uint8Array(0);
-  }
+  const reserve = (more: number): void => {
+    if (length + more <= bytes.length) return;
+    const larger = new Uint8Array((length + more) * 2);
+    larger.set(bytes);
+    bytes = larger;
+    view = new DataView(larger.buffer);
+  };
+  const putByte = (value: number): void => {
+    reserve(1);
+    bytes[length] = value;
+    length += 1;
+  };
+  const putBytes = (value: Uint8Array): void => {
+    reserve(value.length);
+    bytes.set(value, length);
+    length += value.length;
+  };
+  const putText = (value: string): void => {
+    reserve(value.length * 3);
+    length += utf8.encodeInto(value, bytes.subarray(length));
+  };
+  const putNumber = (value: number): void => {
+    reserve(8);
+    view.setFloat64(length, value, true);
+    length += 8;
+  };
+  const putValue = ({ valueClass, value }: Change): void => {
+    switch (valueClass) {
+      case 1:
+        return putText(String(value));
+      case 2:
+        return putNumber((value as number) + 0); // -0.0 and 0.0 are one value to a merge.
+      case 3:
+        return putText(value as string);
+      case 4:
+        return putBytes(value as Uint8Array);
+      case 5:
+    }
+  };
+
+  return (change) => {
+    length = 0;
+    putBytes(change.pk);
+    putByte(separator);
+    putText(change.cid);
+    putByte(separator);
+    putByte(change.valueClass);
+    putValue(change);
+    putByte(separator);
+    putNumber(change.colVersion);
+    putNumber(change.cl);
+    return bytes.subarray(0, length);
+  };
 };
 
 /** Two hashes of 32 bits as 16 hex digits. */
@@ -78,17 +122,7 @@ export interface DigestBuilder {
 /** Sums, per table, a 64-bit hash of (pk, cid, storage class, value, column version, causal length) of each change. */
 export const createDigestBuilder = (): DigestBuilder => {
   const sums = new Map<string, { high: number; low: number; changes: number }>();
-
-  const hash = (change: Change, seed: number): number => {
-    let h = fnv(seed, change.pk);
-    h = fnv(h, separator);
-    h = fnv(h, utf8.encode(change.cid));
-    h = fnv(h, Uint8Array.of(0xff, change.valueClass));
-    h = fnv(h, valueBytes(change));
-    h = fnv(h, separator);
-    h = fnv(h, numberBytes(change.colVersion));
-    return mix(fnv(h, numberBytes(change.cl)));
-  };
+  const bytesOf = createChangeBytes();
 
   return {
     add: (change) => {
@@ -97,8 +131,9 @@ export const createDigestBuilder = (): DigestBuilder => {
         sum = { high: 0, low: 0, changes: 0 };
         sums.set(change.table, sum);
       }
-      sum.high = (sum.high + hash(change, seeds[0])) >>> 0;
-      sum.low = (sum.low + hash(change, seeds[1])) >>> 0;
+      const bytes = bytesOf(change);
+      sum.high = (sum.high + mix(fnv(seeds[0], bytes))) >>> 0;
+      sum.low = (sum.low + mix(fnv(seeds[1], bytes))) >>> 0;
       sum.changes += 1;
     },
     finish: () =>
