@@ -24,7 +24,7 @@ export default [
     gzip: true,
     limit: "80 kB",
   },
-  { name: "ledger/worker.js", path: withImports("worker.js"), gzip: true, limit: "70 kB" },
+  { name: "ledger/worker.js", path: withImports("worker.js"), gzip: true, limit: "75 kB" },
   { name: "ledger/kysely", path: withImports("kysely.js"), gzip: true, limit: "4 kB" },
   { name: "ledger/drizzle", path: withImports("drizzle.js"), gzip: true, limit: "4 kB" },
   { name: "ledger/react", path: withImports("react.js"), gzip: true, limit: "4 kB" },
