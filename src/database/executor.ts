@@ -35,6 +35,8 @@ export interface Executor {
   writeAtOnce(request: ExecRequest): ExecOutcome | undefined;
   /** The same without any wait, where nothing has to be waited for: a query whose text is known, of a synchronous engine. */
   readAtOnce(request: ExecRequest): ExecResult | undefined;
+  /** Of a statement that was run and is not forgotten. */
+  factsOf(sql: string): StatementFacts | undefined;
   /** One statement that only reads. */
   query(request: ExecRequest): Promise<QueryResult>;
   /** Runs statements of a migration inside its transaction, which must be rolled back when this fails. */
@@ -317,6 +319,7 @@ export const createExecutor = (
     exec,
     writeAtOnce,
     readAtOnce,
+    factsOf: (sql) => cache.get(sql)?.facts,
     query,
     migrate,
     forgetStatements,

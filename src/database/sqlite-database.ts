@@ -21,6 +21,7 @@ import type {
 } from "./database.ts";
 import type { EngineHost } from "./engine-host.ts";
 import { exportImage } from "./export-image.ts";
+import { createBatchRunner, type BatchRunner, type Outcome } from "./exec-batch.ts";
 import { createExecutor, type Executor } from "./executor.ts";
 import { enableSyncOf } from "./enable-sync.ts";
 import { createOpenTransaction } from "./open-transaction.ts";
@@ -37,14 +38,8 @@ import { areTablesEqual, isInternalName, readSyncedTables } from "./synced-table
 interface Session {
   readonly connection: SqliteConnection;
   readonly executor: Executor;
+  readonly batches: BatchRunner;
   readonly rollback: Rollback;
-}
-
-/** What an ExecOutcome says, of any answer. */
-interface Outcome<T> {
-  readonly result: T;
-  readonly changedTables: ReadonlySet<string>;
-  readonly mayHaveWritten: boolean;
 }
 
 /** @throws LedgerError when the host cannot open its files; the host is released then */
@@ -81,11 +76,8 @@ export const createSqliteDatabase = async (
     const connection = await host.openConnection();
     rowWatch.lost();
     const rollback = createRollback(connection);
-    session = {
-      connection,
-      rollback,
-      executor: createExecutor(connection, () => migratingTables ?? syncedTables, rowWatch, rollback),
-    };
+    const executor = createExecutor(connection, () => migratingTables ?? syncedTables, rowWatch, rollback);
+    session = { connection, rollback, executor, batches: createBatchRunner(connection, executor, () => syncedTables) };
     const [row] = await connection.all("select crsql_site_id(), crsql_db_version()");
     siteId = bytesToSiteId(row?.[0] as Uint8Array);
     version = Number(row?.[1]);
@@ -243,7 +235,7 @@ export const createSqliteDatabase = async (
 
   const batch = (requests: readonly ExecRequest[], id?: RequestId): Promise<readonly ExecResult[]> =>
     alone(async (current) => {
-      const work = () => execAll(current.executor, requests);
+      const work = () => current.batches.exec(requests);
       if (id !== undefined) return once(current, id, work);
       await current.connection.all("begin immediate");
       const { result, changedTables } = await work();
@@ -376,30 +368,6 @@ export const createSqliteDatabase = async (
     onReset: (listener) => events.on("reset", listener),
     close: () => (closing ??= closeSession()),
   };
-};
-
-/** In a transaction that the caller opened. */
-const execAll = async (executor: Executor, requests: readonly ExecRequest[]): Promise<Outcome<ExecResult[]>> => {
-  const result: ExecResult[] = [];
-  const changedTables = new Set<string>();
-  let mayHaveWritten = false;
-  for (const [index, request] of requests.entries()) {
-    try {
-      const outcome = executor.writeAtOnce(request) ?? (await executor.exec(request, "inside"));
-      result.push(outcome.result);
-      for (const table of outcome.changedTables) changedTables.add(table);
-      mayHaveWritten ||= outcome.mayHaveWritten;
-    } catch (error) {
-      throw ofStatement(index, requests.length, error);
-    }
-  }
-  return { result, changedTables, mayHaveWritten };
-};
-
-/** The failure of one statement of a batch, which says which. */
-const ofStatement = (index: number, count: number, thrown: unknown): LedgerError => {
-  const error = toLedgerError(thrown);
-  return new LedgerError(error.code, `statement ${index + 1} of ${count}: ${error.message}`, { cause: error.cause });
 };
 
 const closedError = (): LedgerError => new LedgerError("LEDGER_CLOSED", "the database was closed; open a new one");

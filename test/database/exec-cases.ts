@@ -32,6 +32,29 @@ export const execCases: readonly DatabaseCase[] = [
     },
   },
   {
+    name: "writes a long run of one INSERT as it writes each of them alone",
+    run: async (fixture) => {
+      const database = await openWithNotes(fixture);
+      await database.exec({ sql: "create table alone (id text primary key not null, title text, n integer)" });
+      await database.enableSync("alone");
+      const into = (sql: string) =>
+        Array.from({ length: 70 }, (_, index) => ({ sql, params: [`n${index % 2}${index}`, index] }));
+      const written = (table: string) =>
+        rowsOf(
+          database,
+          `select hex(pk), cid, val, col_version, cl, seq, db_version - min(db_version) over (), site_id = crsql_site_id()
+           from crsql_changes where "table" = '${table}'`,
+        );
+
+      const answers = await database.batch(into("insert into notes (id, n) values (?, ?)"));
+      const others = await database.batch(into("insert or abort into alone (id, n) values (?, ?)"));
+
+      assertEqual(answers, others);
+      assertEqual((await written("notes")).length, 140);
+      assertEqual(await written("notes"), await written("alone"));
+    },
+  },
+  {
     name: "answers a query that it knows after everything that was asked for before, and leaves nothing of it behind",
     run: async (fixture) => {
       const database = await fixture.open();
