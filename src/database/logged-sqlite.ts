@@ -9,6 +9,8 @@ export interface LoggedSqlite {
   readonly connection: SqliteConnection;
   /** To be called after commits. */
   maintain(): Promise<void>;
+  /** To be called before another connection is opened, when this one has crashed. */
+  abandon(): void;
 }
 
 export interface OpenLoggedSqliteOptions {
@@ -39,5 +41,5 @@ export const openLoggedSqlite = async ({
     await connection.all("pragma journal_mode = delete");
   };
   await maintain();
-  return { connection, maintain };
+  return { connection, maintain, abandon: files.abandon };
 };

@@ -84,6 +84,7 @@ export const openNodeFileHost = async (name: string, directory: string, wasmUrl?
   return {
     storage: "file",
     openConnection: async () => {
+      opened?.abandon();
       const engine = await loadEngine("sync", wasmUrl);
       finishInstall(files, fileName);
       opened = await openLoggedSqlite({ engine, directory: files, fileName, vfs: vfsName });

@@ -197,6 +197,7 @@ export const openOpfsHost = async (
   return {
     storage: "opfs",
     openConnection: async () => {
+      opened?.abandon();
       // Left by an import that was cut off.
       if (await isThere(await openDirectory(name), importFile)) await withImportFile(name, handles, async () => {});
       // When making one ready went wrong, loading one now says why.

@@ -72,6 +72,8 @@ const addToChecksum = ([before0, before1]: Checksum, bytes: Uint8Array): Checksu
 export interface LoggedDirectory extends VfsDirectory {
   /** Whether SQLite holds its rollback journal open. As long as it does, it offers no commit to the log. */
   readonly isJournalOpen: boolean;
+  /** Writes nothing any more. To be called when the engine has crashed, before another one opens the files. */
+  abandon(): void;
 }
 
 /** Opens `fileName` of `directory` with a log beside it, and everything else as it is. */
@@ -82,10 +84,11 @@ export const withWriteAheadLog = (
   later: (work: () => void) => void = (work) => setTimeout(work),
 ): LoggedDirectory => {
   let openJournals = 0;
+  let isAbandoned = false;
   const openLogged = (file: VfsFile): VfsFile => {
     const log = directory.open(logNameOf(fileName), true);
     if (log === undefined) throw new Error("the log cannot be opened");
-    return openLoggedFile({ file, log, limits, later });
+    return openLoggedFile({ file, log, limits, later: (work) => later(() => (isAbandoned ? undefined : work())) });
   };
   const openJournal = (file: VfsFile): VfsFile => {
     openJournals += 1;
@@ -107,6 +110,9 @@ export const withWriteAheadLog = (
     },
     get isJournalOpen() {
       return openJournals > 0;
+    },
+    abandon: () => {
+      isAbandoned = true;
     },
   };
 };

@@ -111,6 +111,19 @@ describe("a database file with a write-ahead log", () => {
     expect(lengthOfRecords(disk)).toBe(32);
   });
 
+  it("does not touch files that were given to another engine after a crash", async () => {
+    const disk = createLosingDisk();
+    const engine = await loadEngine("sync");
+    const crashed = await openLoggedSqlite({ engine, directory: disk, fileName, vfs: "losing", limits: smallLimits });
+    await crashed.connection.run(`create table big (value); insert into big values (zeroblob(300000))`);
+    crashed.abandon();
+
+    const before = disk.operations;
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(disk.operations).toBe(before);
+    expect(lengthOfRecords(disk)).toBeGreaterThan(smallLimits.checkpointBytes);
+  });
+
   it("is a plain SQLite file with everything in it after closing", async () => {
     const disk = createLosingDisk();
     const database = await openWithNotes(disk);
