@@ -32,7 +32,8 @@ import { newestMigration } from "./migration-log.ts";
 import { forgetOldRequests } from "./request-log.ts";
 import { ownSite, tidyRuns } from "./origin-runs.ts";
 import { SnapshotRefusedError } from "./snapshot-refused.ts";
-import { countCells, takeSnapshot, writeSnapshot } from "./snapshot.ts";
+import { takeSnapshot } from "./take-snapshot.ts";
+import { countCells, writeSnapshot } from "./write-snapshot.ts";
 import { readQuarantine, takeFromQuarantine } from "./quarantine.ts";
 
 /** Below this, merging takes no longer than a person notices. */

@@ -6,7 +6,7 @@
 import type { SiteId } from "../common/ids.ts";
 import type { ImagePart, ImagePlace } from "../replication/message.ts";
 import { SnapshotRefusedError } from "./snapshot-refused.ts";
-import type { Snapshot } from "./snapshot.ts";
+import type { Snapshot } from "./write-snapshot.ts";
 
 /** Long enough to deflate well, short enough that a write in between does not wait. */
 const defaultPartBytes = 256 * 1024;

@@ -3,7 +3,7 @@
 import type { SiteId } from "../../src/common/ids.ts";
 import type { Applied, ChangeLog } from "../../src/database/change-log.ts";
 import { openMemoryHost } from "../../src/database/memory-host.ts";
-import type { Snapshot } from "../../src/database/snapshot.ts";
+import type { Snapshot } from "../../src/database/write-snapshot.ts";
 import type { ImagePart } from "../../src/replication/message.ts";
 
 /** All parts of what `log` gives a newcomer, put together. */
