@@ -58,6 +58,25 @@ const withoutNode = {
       : undefined,
 };
 
+/**
+ * What is loaded when it is needed comes at once where there is one file only: kept apart in it, each module would be wrapped
+ * in a function of its own and nothing could be shortened across them. Importing a module does nothing in src.
+ */
+const inOneFile = {
+  name: "ledger-in-one-file",
+  transform: (/** @type {string} */ code, /** @type {string} */ id) => {
+    if (!/[\\/]src[\\/].*\.ts$/.test(id)) return undefined;
+    /** @type {string[]} */
+    const imports = [];
+    const changed = code.replace(/await import\((".*?")\)/g, (_, from) => {
+      imports.push(`import * as imported${imports.length} from ${from};`);
+      return `imported${imports.length - 1}`;
+    });
+    // At the end, so that lines keep their numbers.
+    return imports.length === 0 ? undefined : { code: [changed, ...imports].join("\n"), map: null };
+  },
+};
+
 const external = [/^node:/];
 /** @type {import("rolldown").InputOptions} */
 const common = { cwd: root, platform: "browser", external, transform: { target: "es2022" } };
@@ -95,7 +114,7 @@ const bundle = async () => {
   const worker = await build({
     ...common,
     input: { worker: "src/worker.ts" },
-    plugins: [trimEngine, withoutNode],
+    plugins: [trimEngine, withoutNode, inOneFile],
     output: {
       ...output,
       comments: { legal: true, annotation: false, jsdoc: false },
