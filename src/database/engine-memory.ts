@@ -15,6 +15,8 @@ const textDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Below this, text is read byte by byte: cheaper than a call of the decoder. */
 const shortTextBytes = 24;
+/** Up to this, ASCII is written byte by byte: a call of the encoder takes over a microsecond in a browser. */
+const shortTextUnits = 160;
 /** Below this, text gets three bytes per UTF-16 unit, the most it can need, and is encoded in place. */
 const inPlaceTextUnits = 65_536;
 
@@ -43,9 +45,22 @@ export const copyTextIn = (module: EngineModule, text: string): EngineBytes => {
   const capacity = text.length * 3 + 1;
   const pointer = allocate(module, capacity);
   const heap = module.HEAPU8;
+  if (text.length <= shortTextUnits && copyAscii(heap, pointer, text)) return { pointer, length: text.length };
   const { written } = textEncoder.encodeInto(text, heap.subarray(pointer, pointer + capacity));
   heap[pointer + written] = 0;
   return { pointer, length: written };
+};
+
+/** @returns false when `text` is more than ASCII; what was written then counts for nothing */
+const copyAscii = (heap: Uint8Array, pointer: Pointer, text: string): boolean => {
+  const { length } = text;
+  for (let index = 0; index < length; index += 1) {
+    const unit = text.charCodeAt(index);
+    if (unit > 127) return false;
+    heap[pointer + index] = unit;
+  }
+  heap[pointer + length] = 0;
+  return true;
 };
 
 export const textAt = (module: EngineModule, pointer: Pointer, length: number): string => {

@@ -95,8 +95,9 @@ export const createSyncEngine = (module: EngineModule): Engine => ({
   open: module._sqlite3_open_v2,
   close: module._sqlite3_close,
   prepare: module._sqlite3_prepare_v2,
-  step: module._sqlite3_step,
-  reset: module._sqlite3_reset,
+  // The module's functions set themselves to the engine's own when they are first called.
+  step: (statement) => module._sqlite3_step(statement),
+  reset: (statement) => module._sqlite3_reset(statement),
   finalize: module._sqlite3_finalize,
 });
 

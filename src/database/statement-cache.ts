@@ -10,15 +10,19 @@ export interface StatementCache<Entry> {
 
 export const createStatementCache = <Entry>(capacity: number): StatementCache<Entry> => {
   const entries = new Map<string, Entry>();
+  /** What a loop asks for again and again has its place already. */
+  let newest: string | undefined;
   return {
     get: (sql) => {
       const entry = entries.get(sql);
-      if (entry === undefined) return undefined;
+      if (entry === undefined || sql === newest) return entry;
+      newest = sql;
       entries.delete(sql);
       entries.set(sql, entry);
       return entry;
     },
     set: (sql, entry) => {
+      newest = sql;
       entries.set(sql, entry);
       if (entries.size <= capacity) return undefined;
       const [oldest] = entries as Iterable<[string, Entry]>;

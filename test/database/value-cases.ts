@@ -31,6 +31,12 @@ const roundTrips: readonly (readonly [SqlParam, SqlValue, string])[] = [
   ["e\u0301 is not \u00e9", "e\u0301 is not \u00e9", "text"],
   ["🦀 und Umlaute wie äöü in längerem Text", "🦀 und Umlaute wie äöü in längerem Text", "text"],
   ["ä".repeat(100_000), "ä".repeat(100_000), "text"],
+  ...[159, 160, 161].flatMap((length): [string, string, "text"][] =>
+    ["z", "\u007f", "\u0080", "é", "🦀"].map((end) => {
+      const text = end.padStart(length, "a");
+      return [text, text, "text"];
+    }),
+  ),
   [new Uint8Array(0), new Uint8Array(0), "blob"],
   [new Uint8Array([0, 255, 0]), new Uint8Array([0, 255, 0]), "blob"],
   [new Uint8Array([9, 1, 2, 9]).subarray(1, 3), new Uint8Array([1, 2]), "blob"],
