@@ -7,6 +7,7 @@ import type { Database } from "./database/database.ts";
 import type { AnswerTo, ReplicaCall } from "./replica-call.ts";
 import type { Replicator } from "./replicator.ts";
 import { createReplicaTransactions } from "./replica-transactions.ts";
+import { runsToRequests } from "./statement-runs.ts";
 
 /** An import is the Replica's own: it ends what answers calls. */
 type AnswerableCall = Exclude<ReplicaCall, { readonly type: "import" }>;
@@ -38,7 +39,7 @@ export const createCallAnswerer = (options: {
       case "query":
         return database.query(call.request);
       case "batch":
-        return database.batch(call.requests, call.id);
+        return database.batch(runsToRequests(call.runs), call.id);
       case "begin":
         return transactions.begin(call.transaction, call.idleMs, call.migration);
       case "savepoint":

@@ -41,6 +41,7 @@ import type { RowChange } from "./database/row-change.ts";
 import { createRowWatches, type RowWatches, type WatchOptions } from "./row-watches.ts";
 import { createPresenceClient, type BroadcastListener, type Presence, type PresenceClient } from "./presence.ts";
 import { createSqlTag, readCall, type LedgerSqlTag, type SqlStatement } from "./sql.ts";
+import { statementsToRuns } from "./statement-runs.ts";
 import { destroyedError } from "./tabs/take-from-tabs.ts";
 import { createToken } from "./security/token.ts";
 import {
@@ -248,10 +249,8 @@ export class Ledger {
    * @returns one answer per statement. Throws as {@link exec} does.
    */
   async batch(statements: readonly BatchStatement[]): Promise<readonly ExecResult[]> {
-    const requests = statements.map((statement) =>
-      typeof statement === "string" ? { sql: statement } : toRequest(statement.sql, statement.params),
-    );
-    return this.#database("batch").call({ type: "batch", requests }) as Promise<readonly ExecResult[]>;
+    const runs = statementsToRuns(statements);
+    return this.#database("batch").call({ type: "batch", runs }) as Promise<readonly ExecResult[]>;
   }
 
   /**

@@ -7,6 +7,7 @@ import type { ExecRequest, ExecResult, QueryResult, RequestId } from "./database
 import type { Conflict } from "./database/conflicts.ts";
 import type { MigrationRecord } from "./database/migration-log.ts";
 import type { Receipt, WaitGoal } from "./replication-waits.ts";
+import type { StatementRun } from "./statement-runs.ts";
 
 declare const brand: unique symbol;
 
@@ -22,7 +23,7 @@ export type ReplicaCall =
       readonly id?: RequestId;
     }
   | { readonly type: "query"; readonly request: ExecRequest }
-  | { readonly type: "batch"; readonly requests: readonly ExecRequest[]; readonly id?: RequestId }
+  | { readonly type: "batch"; readonly runs: readonly StatementRun[]; readonly id?: RequestId }
   /** Answered once the transaction is open. @property idleMs - rolled back when nothing is asked of it for so long */
   | {
       readonly type: "begin";
@@ -76,7 +77,7 @@ export const needsId = (call: ReplicaCall): call is WritingCall => {
       // A transaction went with its replica, and so did everything that was done in it.
       return call.within === undefined && !onlyReads(call.request.sql);
     case "batch":
-      return !call.requests.every(({ sql }) => onlyReads(sql));
+      return !call.runs.every(({ sql }) => onlyReads(sql));
     case "commit":
       return true;
     case "query":

@@ -10,7 +10,7 @@ import type { HostEvent, HostSnapshot } from "../host.ts";
 import { isWait, type ReplicaCall } from "../replica-call.ts";
 
 /** Tabs that speak different versions do not work together. Raise it whenever a type below changes its meaning. */
-export const tabsVersion = 5;
+export const tabsVersion = 6;
 
 declare const brand: unique symbol;
 
