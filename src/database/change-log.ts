@@ -33,13 +33,13 @@ import { forgetOldRequests } from "./request-log.ts";
 import { ownSite, tidyRuns } from "./origin-runs.ts";
 import { SnapshotRefusedError } from "./snapshot-refused.ts";
 import { takeSnapshot } from "./take-snapshot.ts";
-import { countCells, writeSnapshot } from "./write-snapshot.ts";
+import { countCells, createSnapshotWriter } from "./write-snapshot.ts";
 import { readQuarantine, takeFromQuarantine } from "./quarantine.ts";
 
 /** Below this, merging takes no longer than a person notices. */
 const defaultLeastSnapshotCells = 2_000;
 
-/** Beyond this making an image would stall the app for too long. */
+/** Beyond this taking an image, which is one transaction, would hold up its taker for too long. */
 const mostSnapshotCells = 1_000_000;
 
 /** Changes of one stretch, about. Larger ones hold up what the app asks for, smaller ones cost more per change. */
@@ -140,6 +140,10 @@ export interface ChangeLogOptions {
   readonly stretchChanges?: number;
   /** Cells below which no snapshot is made. Default 2,000. */
   readonly leastSnapshotCells?: number;
+  /** Keys that are copied into an image at a time. Default 2,000. */
+  readonly snapshotSliceKeys?: number;
+  /** Resolves when others have had a turn; by default of the event loop. */
+  readonly pause?: () => Promise<void>;
   /** Of an image in one message, at most. Default 256 KiB. */
   readonly imagePartBytes?: number;
   /** Told once it is stored. */
@@ -148,7 +152,8 @@ export interface ChangeLogOptions {
 
 export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLog> => {
   const { database, epoch, nowMs, stretchChanges = defaultStretchChanges, onConflict = () => {} } = options;
-  const { leastSnapshotCells = defaultLeastSnapshotCells } = options;
+  const { leastSnapshotCells = defaultLeastSnapshotCells, snapshotSliceKeys } = options;
+  const { pause = () => new Promise<void>((resolve) => setTimeout(resolve)) } = options;
   const own = database.siteId;
   const tables = () => [...database.syncedTables.values()];
   const frontierNow = (connection: Connection): Promise<Frontier> => readFrontier(connection, tables(), own);
@@ -215,15 +220,31 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
     });
   const images = createImageShelf(options.imagePartBytes);
   database.onSchemaChange(images.dropMade);
+  let making: Promise<MadeImage | undefined> | undefined;
 
-  /** One that is here and not much older, or a new one. */
-  const imageOfNow = async (connection: Connection): Promise<MadeImage | undefined> => {
+  const makeImage = async (): Promise<MadeImage | undefined> => {
+    const cells = await database.read((connection) =>
+      countCells(connection, database.syncedTables, mostSnapshotCells + 1),
+    );
+    if (cells < leastSnapshotCells || cells > mostSnapshotCells) return undefined;
+    const writer = createSnapshotWriter(() => database.syncedTables, snapshotSliceKeys);
+    for (;;) {
+      const made = await database.read(async (connection) => {
+        const snapshot = await writer.next(connection);
+        if (snapshot === undefined) return "more";
+        return snapshot.bytes.length > maxImageBytes ? undefined : images.add(snapshot);
+      });
+      if (made !== "more") return made;
+      await pause();
+    }
+  };
+
+  /** One that is here and not much older, one that is being made, or a new one. */
+  const imageOfNow = async (): Promise<MadeImage | undefined> => {
     const newest = images.newest();
     if (newest !== undefined && database.version - newest.to <= mostMissed) return newest;
-    const cells = await countCells(connection, database.syncedTables, mostSnapshotCells + 1);
-    if (cells < leastSnapshotCells || cells > mostSnapshotCells) return undefined;
-    const snapshot = await writeSnapshot(connection, database.syncedTables, own);
-    return snapshot.bytes.length > maxImageBytes ? undefined : images.add(snapshot);
+    making ??= makeImage().finally(() => (making = undefined));
+    return making;
   };
 
   const takeImage = (peer: SiteId, image: Uint8Array, cursor: Cursor): Promise<Applied> =>
@@ -305,17 +326,18 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
       seen = Math.max(seen, version);
     },
 
-    readSnapshot: (resume) =>
-      database.read(async (connection) => {
-        const given = resume === undefined ? undefined : images.find(resume.image);
-        const image = given ?? (await imageOfNow(connection));
-        if (image === undefined) return undefined;
+    readSnapshot: async (resume) => {
+      const given = resume === undefined ? undefined : images.find(resume.image);
+      const image = given ?? (await imageOfNow());
+      if (image === undefined) return undefined;
+      return database.read(async (connection) => {
         const offset = given === undefined ? 0 : (resume?.offset ?? 0);
         const part = images.partAt({ image: image.image, offset });
         if (part === undefined) return undefined;
         // Not complete: it says nothing of the quarantine, and claims nothing.
         return { part, to: image.to, groups: [], rest: 0, complete: false, frontier: await frontierNow(connection) };
-      }),
+      });
+    },
 
     readImagePart: images.partAt,
 

@@ -13,6 +13,10 @@ export interface Images {
    * `PRAGMA quick_check` before use. Must not be called in a transaction.
    */
   attach(name: string, bytes?: Uint8Array): Promise<void>;
+  /** Detaches it for a while: its bytes stay for resume(). Must not be called in a transaction. */
+  park(name: string): Promise<void>;
+  /** Attaches again what was parked on this connection. Must not be called in a transaction. */
+  resume(name: string): Promise<void>;
   /** Detaches it and answers its bytes. Must not be called in a transaction. */
   detach(name: string): Promise<Uint8Array<ArrayBuffer>>;
 }
@@ -23,26 +27,34 @@ export const createImages = (module: EngineModule, run: (sql: string) => Promise
   const files = createMemoryDirectory();
   let isRegistered = false;
 
+  const resume = async (name: string): Promise<void> => {
+    if (!isRegistered) {
+      module.registerVFS(createSyncVfs({ name: vfsName, directory: files }), false);
+      isRegistered = true;
+    }
+    try {
+      await run(`ATTACH 'file:${name}?vfs=${vfsName}' AS ${name}`);
+      // It is thrown away when anything goes wrong.
+      await run(`PRAGMA ${name}.journal_mode = off; PRAGMA ${name}.synchronous = off`);
+    } catch (error) {
+      // Bytes that are no database are told from one only when it is first used.
+      await run(`DETACH ${name}`).catch(() => {});
+      files.delete(name);
+      throw error;
+    }
+  };
+  const park = (name: string): Promise<void> => run(`DETACH ${name}`);
+
   return {
-    attach: async (name, bytes) => {
-      if (!isRegistered) {
-        module.registerVFS(createSyncVfs({ name: vfsName, directory: files }), false);
-        isRegistered = true;
-      }
+    attach: (name, bytes) => {
+      files.delete(name); // One that was parked and never resumed.
       if (bytes !== undefined) files.open(name, true)?.write(bytes, 0);
-      try {
-        await run(`ATTACH 'file:${name}?vfs=${vfsName}' AS ${name}`);
-        // It is thrown away when anything goes wrong.
-        await run(`PRAGMA ${name}.journal_mode = off; PRAGMA ${name}.synchronous = off`);
-      } catch (error) {
-        // Bytes that are no database are told from one only when it is first used.
-        await run(`DETACH ${name}`).catch(() => {});
-        files.delete(name);
-        throw error;
-      }
+      return resume(name);
     },
+    park,
+    resume,
     detach: async (name) => {
-      await run(`DETACH ${name}`);
+      await park(name);
       const file = files.open(name, true);
       const bytes = new Uint8Array(file?.size() ?? 0);
       file?.read(bytes, 0);

@@ -44,6 +44,8 @@ export const openLog = async (
     readonly stretchChanges?: number;
     readonly nowMs?: number;
     readonly leastSnapshotCells?: number;
+    readonly snapshotSliceKeys?: number;
+    readonly pause?: () => Promise<void>;
   } = {},
 ): Promise<Log> => {
   const { directory, ...logOptions } = options;

@@ -232,6 +232,73 @@ describe("an image in parts", () => {
   });
 });
 
+describe("an image that is made in slices", () => {
+  /** What is to be done after each slice. */
+  let between: (() => Promise<unknown>)[] = [];
+  const sliced = { ...small, snapshotSliceKeys: 3, pause: async () => void (await between.shift()?.()) };
+  const manyRows = `WITH RECURSIVE i(x) AS (VALUES (10) UNION ALL SELECT x + 1 FROM i WHERE x < 89)
+    INSERT INTO notes (id, n) SELECT 'row ' || x, x FROM i; INSERT INTO tags SELECT 'of ' || id FROM notes`;
+
+  const readWhile = async (alice: Log, writes: readonly (() => Promise<unknown>)[]): Promise<Snapshot> => {
+    between = [...writes];
+    const snapshot = await snapshotOf(alice.log);
+    expect(between).toEqual([]);
+    return snapshot;
+  };
+
+  it("is of the moment of the last one, whatever was written in between", async () => {
+    const [alice, carol, bob] = [await openLog(schema, sliced), await openLog(schema), await openLog(schema, small)];
+    await alice.exec(manyRows);
+    await sync(alice, carol);
+    await carol.exec("UPDATE notes SET n = -1 WHERE id = 'row 11'; DELETE FROM notes WHERE id = 'row 88'");
+    await carol.exec("INSERT INTO notes (id) VALUES ('of Carol'); DELETE FROM tags WHERE name = 'of row 10'");
+
+    const snapshot = await readWhile(alice, [
+      () => alice.exec("UPDATE notes SET title = 'early' WHERE id = 'row 10'"),
+      () => alice.exec("UPDATE notes SET title = 'late' WHERE id = 'row 89'"),
+      () => alice.exec("DELETE FROM notes WHERE id IN ('row 12', 'row 87')"),
+      () => alice.exec("INSERT INTO notes (id) VALUES ('row 12'), ('new')"),
+      () => send(carol, alice),
+      () => alice.exec("DELETE FROM notes WHERE id = 'new'; INSERT INTO taken (key, col) VALUES ('k', 'c')"),
+    ]);
+    await take(alice, bob, snapshot);
+
+    expect(await clocksOf(bob)).toEqual(await clocksOf(alice));
+    expect(await changesOf(bob)).toEqual(await changesOf(alice));
+    expect((await toldBy(bob)).toSorted()).toEqual((await toldBy(alice)).toSorted());
+    expect(await alice.rows("PRAGMA database_list")).toHaveLength(1);
+  });
+
+  it("begins anew when a migration comes in between", async () => {
+    const [alice, bob] = [await openLog(schema, sliced), await openLog(schema, small)];
+    await alice.exec(manyRows);
+    const migrate = async ({ database }: Log): Promise<void> => {
+      const tx = await database.beginMigration({ version: 1, name: "m", text: null });
+      await tx.exec({ sql: "ALTER TABLE notes ADD COLUMN more DEFAULT 'm'; ALTER TABLE notes DROP COLUMN title" });
+      await tx.commit();
+    };
+    await migrate(bob);
+
+    const snapshot = await readWhile(alice, [() => migrate(alice), () => alice.exec("UPDATE notes SET more = n")]);
+    await take(alice, bob, snapshot);
+
+    expect(await clocksOf(bob)).toEqual(await clocksOf(alice));
+    expect(await bob.rows("SELECT * FROM notes ORDER BY id")).toEqual(
+      await alice.rows("SELECT * FROM notes ORDER BY id"),
+    );
+  });
+
+  it("is one for all who ask while it is made", async () => {
+    const alice = await openLog(schema, sliced);
+    await alice.exec(manyRows);
+
+    const [first, second] = await Promise.all([alice.log.readSnapshot(), alice.log.readSnapshot()]);
+
+    expect(first?.part.image).toBe(1);
+    expect(second).toEqual(first);
+  });
+});
+
 describe("no snapshot", () => {
   it("is made of little", async () => {
     const alice = await openLog(schema);

@@ -36,7 +36,7 @@ export interface SimulatedReplica {
 /** What is drawn anew for every opening of a database. */
 export type Opening = Pick<
   ChangeLogOptions,
-  "epoch" | "nowMs" | "stretchChanges" | "leastSnapshotCells" | "imagePartBytes"
+  "epoch" | "nowMs" | "stretchChanges" | "leastSnapshotCells" | "snapshotSliceKeys" | "pause" | "imagePartBytes"
 >;
 
 /** A log as it is, or with a planted bug. */

@@ -168,6 +168,8 @@ export const createSimulatedWorld = (chance: Chance, options: WorldOptions): Sim
       nowMs: options.reusesVersions === true ? 0 : clockMs,
       stretchChanges,
       leastSnapshotCells: 6,
+      snapshotSliceKeys: 3,
+      pause: async () => {},
       // About a fifth of an image.
       imagePartBytes: 16_384,
     };
