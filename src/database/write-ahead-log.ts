@@ -25,8 +25,8 @@ export interface WriteAheadLogLimits {
 }
 
 const defaultLimits: WriteAheadLogLimits = { checkpointBytes: 2 * 1024 * 1024, mostBytes: 8 * 1024 * 1024 };
-/** Memory that is kept for putting records together. */
-const keptRecordBytes = 256 * 1024;
+/** Records are written in pieces of at most so many bytes. */
+const pieceBytes = 256 * 1024;
 
 /** The log grows in such steps, so that most flushes find a file of the size that it had. */
 const growthBytes = 512 * 1024;
@@ -132,9 +132,14 @@ const openLoggedFile = ({ file, log, limits, later }: LoggedFileOptions): VfsFil
   /** Something failed while the log was written: before the next record it has to begin anew. */
   let isBroken = false;
 
-  /** The record that is being put together; its frames lie behind each other. */
-  let record = new Uint8Array(keptRecordBytes);
-  let recordBytes = 0;
+  /** What is not written yet of the record that is being made; first of all comes its head, which is known last. */
+  const piece = new Uint8Array(pieceBytes);
+  let pieceEnd = 0;
+  /** Where in the log the piece will be. */
+  let pieceAt = 0;
+  let recordSum: Checksum = salt;
+  /** Of the record's frames, in order. */
+  let recordPages: number[] = [];
   let recordSize = 0;
   let isInBatch = false;
   /** Rule 4. */
@@ -165,15 +170,32 @@ const openLoggedFile = ({ file, log, limits, later }: LoggedFileOptions): VfsFil
     loggedSize = undefined;
   };
 
+  /** Pages that follow each other in the log as in the file are brought over together. */
+  const copyToFile = (): void => {
+    const frameBytes = frameHeadBytes + pageBytes;
+    const buffer = new Uint8Array(Math.max(pieceBytes, frameBytes));
+    const pages = [...places].sort(([a], [b]) => a - b);
+    for (let first = 0; first < pages.length;) {
+      const [number, place] = pages[first] as [number, number];
+      let count = 1;
+      const isNext = ([nextNumber, nextPlace]: [number, number]): boolean =>
+        nextNumber === number + count && nextPlace === place + count * frameBytes;
+      const most = Math.floor(buffer.length / frameBytes);
+      while (count < most && first + count < pages.length && isNext(pages[first + count] as [number, number]))
+        count += 1;
+      const span = buffer.subarray(0, count * frameBytes - frameHeadBytes);
+      if (log.read(span, place) !== span.length) throw new Error("the log is shorter than it was");
+      for (let index = 1; index < count; index += 1) {
+        buffer.copyWithin(index * pageBytes, index * frameBytes, index * frameBytes + pageBytes);
+      }
+      file.write(buffer.subarray(0, count * pageBytes), number * pageBytes);
+      first += count;
+    }
+  };
+
   /** Rule 2. */
   const checkpoint = (): void => {
-    if (places.size > 0) {
-      const page = new Uint8Array(pageBytes);
-      for (const [number, place] of [...places].sort(([a], [b]) => a - b)) {
-        if (log.read(page, place) !== pageBytes) throw new Error("the log is shorter than it was");
-        file.write(page, number * pageBytes);
-      }
-    }
+    if (places.size > 0) copyToFile();
     if (loggedSize !== undefined && file.size() !== loggedSize) file.truncate(loggedSize);
     file.sync();
     isFileFlushed = true;
@@ -190,33 +212,39 @@ const openLoggedFile = ({ file, log, limits, later }: LoggedFileOptions): VfsFil
     for (const number of [...places.keys()]) if (number * pageBytes >= size) places.delete(number);
   };
 
-  const noteRecord = (bytes: Uint8Array, start: number, frames: number, size: number): void => {
-    const words = new Uint32Array(bytes.buffer, bytes.byteOffset);
-    for (let index = 0; index < frames; index += 1) {
-      const at = recordHeadBytes + index * (frameHeadBytes + pageBytes);
-      places.set(words[at >> 2] as number, start + at + frameHeadBytes);
+  /** The record at `end` counts now. */
+  const noteRecord = (pages: readonly number[], size: number): void => {
+    const frameBytes = frameHeadBytes + pageBytes;
+    for (const [index, number] of pages.entries()) {
+      places.set(number, end + recordHeadBytes + index * frameBytes + frameHeadBytes);
     }
+    if (size < (loggedSize ?? 0)) forgetPagesFrom(size);
     loggedSize = size;
-    forgetPagesFrom(size);
+    end += recordHeadBytes + pages.length * frameBytes;
   };
 
   /** Rule 1. The record at `end`, if one that counts is there. */
-  const readRecord = (): Uint8Array | undefined => {
+  const readRecord = (): { readonly pages: readonly number[]; readonly size: number } | undefined => {
     const head = new Uint32Array(recordHeadBytes / 4);
     if (log.read(new Uint8Array(head.buffer), end) < recordHeadBytes) return undefined;
-    const [frames = 0, pageSize = 0, , , salt0, salt1, checksum0, checksum1] = head;
-    const isPlausible = frames > 0 && pageSize >= 512 && pageSize <= 65_536 && salt0 === salt[0] && salt1 === salt[1];
+    const [count = 0, pageSize = 0, size = 0, , salt0, salt1, ...sums] = head;
+    const isPlausible = count > 0 && pageSize >= 512 && pageSize <= 65_536 && salt0 === salt[0] && salt1 === salt[1];
     if (!isPlausible || (pageBytes !== 0 && pageSize !== pageBytes)) return undefined;
-    const length = recordHeadBytes + frames * (frameHeadBytes + pageSize);
-    if (end + length > allocated) return undefined;
-    const bytes = new Uint8Array(length);
-    if (log.read(bytes, end) < length) return undefined;
-    new Uint32Array(bytes.buffer).fill(0, checksumAt / 4, recordHeadBytes / 4);
-    const sum = addToChecksum(checksum, bytes);
-    if (sum[0] !== checksum0 || sum[1] !== checksum1) return undefined;
+    const length = count * (frameHeadBytes + pageSize);
+    if (end + recordHeadBytes + length > allocated) return undefined;
+    const frames = new Uint8Array(length);
+    if (log.read(frames, end + recordHeadBytes) < length) return undefined;
+    head.fill(0, checksumAt / 4);
+    const sum = addToChecksum(addToChecksum(checksum, frames), new Uint8Array(head.buffer));
+    if (sum[0] !== sums[0] || sum[1] !== sums[1]) return undefined;
     checksum = sum;
     pageBytes = pageSize;
-    return bytes;
+    const words = new Uint32Array(frames.buffer);
+    const pages = Array.from(
+      { length: count },
+      (_, index) => words[(index * (frameHeadBytes + pageSize)) / 4] as number,
+    );
+    return { pages, size: size * pageSize };
   };
 
   const recover = (): void => {
@@ -225,11 +253,8 @@ const openLoggedFile = ({ file, log, limits, later }: LoggedFileOptions): VfsFil
     if (header[0] === magic) {
       salt = [header[2] as number, header[3] as number];
       checksum = salt;
-      for (let bytes = readRecord(); bytes !== undefined; bytes = readRecord()) {
-        const [frames = 0, , pages = 0] = new Uint32Array(bytes.buffer, 0, 3);
-        noteRecord(bytes, end, frames, pages * pageBytes);
-        end += bytes.length;
-      }
+      for (let record = readRecord(); record !== undefined; record = readRecord())
+        noteRecord(record.pages, record.size);
     }
     // A process that died may have left what counts now, but was never flushed.
     log.sync();
@@ -245,22 +270,44 @@ const openLoggedFile = ({ file, log, limits, later }: LoggedFileOptions): VfsFil
     return place === undefined ? file.read(wanted, offset) : log.read(wanted, place + (offset % pageBytes));
   };
 
+  const allocate = (size: number): void => {
+    if (size <= allocated) return;
+    const target = Math.ceil(size / growthBytes) * growthBytes;
+    log.write(new Uint8Array(target - allocated), allocated);
+    allocated = target;
+  };
+
+  const writePiece = (): void => {
+    isBroken = true;
+    allocate(pieceAt + pieceEnd);
+    log.write(piece.subarray(0, pieceEnd), pieceAt);
+    pieceAt += pieceEnd;
+    pieceEnd = 0;
+  };
+
+  const beginRecord = (): void => {
+    batchFault = undefined;
+    if (isBroken || end > limits.mostBytes) checkpoint();
+    piece.fill(0, 0, recordHeadBytes);
+    pieceEnd = recordHeadBytes;
+    pieceAt = end;
+    recordSum = checksum;
+    recordPages = [];
+    recordSize = currentSize();
+    isInBatch = true;
+  };
+
   const addFrame = (page: Uint8Array, offset: number): void => {
-    if (recordBytes === recordHeadBytes && page.length !== pageBytes) {
-      if (places.size > 0) checkpoint();
-      pageBytes = page.length;
-    }
+    if (recordPages.length === 0 && places.size === 0) pageBytes = page.length;
     const number = offset / pageBytes;
-    const next = recordBytes + frameHeadBytes + pageBytes;
     if (page.length !== pageBytes || !Number.isInteger(number)) throw new Error("not a page");
-    if (next > record.length) {
-      const larger = new Uint8Array(Math.max(next, record.length * 2));
-      larger.set(record.subarray(0, recordBytes));
-      record = larger;
-    }
-    new Uint32Array(record.buffer, recordBytes, 2).set([number, 0]);
-    record.set(page, recordBytes + frameHeadBytes);
-    recordBytes = next;
+    if (pieceEnd + frameHeadBytes + pageBytes > piece.length) writePiece();
+    const frame = piece.subarray(pieceEnd, pieceEnd + frameHeadBytes + pageBytes);
+    frame.set(page, frameHeadBytes);
+    new Uint32Array(piece.buffer, pieceEnd, 2).set([number, 0]);
+    recordSum = addToChecksum(recordSum, frame);
+    pieceEnd += frame.length;
+    recordPages.push(number);
     recordSize = Math.max(recordSize, offset + page.length);
   };
 
@@ -270,13 +317,6 @@ const openLoggedFile = ({ file, log, limits, later }: LoggedFileOptions): VfsFil
     } catch (fault) {
       batchFault = new Error("a page cannot be logged", { cause: fault });
     }
-  };
-
-  const allocate = (size: number): void => {
-    if (size <= allocated) return;
-    const target = Math.ceil(size / growthBytes) * growthBytes;
-    log.write(new Uint8Array(target - allocated), allocated);
-    allocated = target;
   };
 
   /** That it fails is not told to anybody: what is in the log is safe there, and the next commit tries again. */
@@ -296,23 +336,20 @@ const openLoggedFile = ({ file, log, limits, later }: LoggedFileOptions): VfsFil
 
   const commitRecord = (): void => {
     if (batchFault !== undefined) throw batchFault;
-    const frames = (recordBytes - recordHeadBytes) / (frameHeadBytes + pageBytes);
-    if (frames === 0) return;
-    if (isBroken || end > limits.mostBytes) checkpoint();
-    const bytes = record.subarray(0, recordBytes);
-    const head = new Uint32Array(record.buffer, 0, recordHeadBytes / 4);
-    head.set([frames, pageBytes, recordSize / pageBytes, 0, ...salt, 0, 0]);
-    const sum = addToChecksum(checksum, bytes);
+    if (recordPages.length === 0) return;
+    const head = new Uint32Array(recordHeadBytes / 4);
+    const headBytes = new Uint8Array(head.buffer);
+    head.set([recordPages.length, pageBytes, recordSize / pageBytes, 0, ...salt]);
+    const sum = addToChecksum(recordSum, headBytes);
     head.set(sum, checksumAt / 4);
-    isBroken = true;
-    allocate(end + recordBytes);
-    log.write(bytes, end);
+    const isInPiece = pieceAt === end;
+    if (isInPiece) piece.set(headBytes);
+    writePiece();
+    if (!isInPiece) log.write(headBytes, end);
     log.sync();
     isBroken = false;
     checksum = sum;
-    noteRecord(bytes, end, frames, recordSize);
-    end += recordBytes;
-    if (record.length > keptRecordBytes * 4) record = new Uint8Array(keptRecordBytes);
+    noteRecord(recordPages, recordSize);
     checkpointSoon();
   };
 
@@ -353,12 +390,7 @@ const openLoggedFile = ({ file, log, limits, later }: LoggedFileOptions): VfsFil
       }
     },
     atomic: {
-      begin: () => {
-        isInBatch = true;
-        batchFault = undefined;
-        recordBytes = recordHeadBytes;
-        recordSize = currentSize();
-      },
+      begin: beginRecord,
       commit: () => {
         commitRecord();
         isInBatch = false;
