@@ -25,9 +25,6 @@ const leastBulkRows = 16;
 const firstBulkRows = 32;
 const mostBulkRows = 2048;
 
-/** One object for all: as a message they cost a hundredth of ten thousand. */
-const oneRow: ExecResult = { columns: [], rows: [], rowsAffected: 1 };
-
 export const createBatchRunner = (
   connection: SqliteConnection,
   executor: Executor,
@@ -49,9 +46,17 @@ export const createBatchRunner = (
   return {
     exec: async (requests) => {
       const result: ExecResult[] = [];
+      /** By the rows affected: ten thousand answers that are one object cost little as a message. */
+      const withoutRows = new Map<number, ExecResult>([[1, { columns: [], rows: [], rowsAffected: 1 }]]);
       const changedTables = new Set<string>();
       let mayHaveWritten = false;
 
+      const answer = (given: ExecResult): void => {
+        const { columns, rowsAffected } = given;
+        const same = columns.length === 0 ? withoutRows.get(rowsAffected) : given;
+        if (same === undefined) withoutRows.set(rowsAffected, given);
+        result.push(same ?? given);
+      };
       const failed = (index: number, thrown: unknown): LedgerError => {
         const error = toLedgerError(thrown);
         const message = `statement ${index + 1} of ${requests.length}: ${error.message}`;
@@ -74,7 +79,7 @@ export const createBatchRunner = (
         for (let index = from; index < to; index += 1) {
           const running = run(index);
           const outcome = running instanceof Promise ? await running : running;
-          result.push(outcome.result);
+          answer(outcome.result);
           for (const table of outcome.changedTables) changedTables.add(table);
           mayHaveWritten ||= outcome.mayHaveWritten;
         }
@@ -90,7 +95,7 @@ export const createBatchRunner = (
           const start = next;
           const count = Math.min(most, to - start);
           if (!(await bulkInsert(count, (index) => run(start + index)))) break;
-          for (let row = 0; row < count; row += 1) result.push(oneRow);
+          for (let row = 0; row < count; row += 1) result.push(withoutRows.get(1) as ExecResult);
           next += count;
         }
         return next;

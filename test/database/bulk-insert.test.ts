@@ -261,6 +261,16 @@ describe("a run of one INSERT in a batch", () => {
     expect(await compareBatch(bulk, ordinary, rows)).toBe(true);
   });
 
+  it("answers statements without rows with one object for each count", async () => {
+    const { database } = await open(notes, ["notes"]);
+    const title = { sql: "update notes set title = ? where rowid < ?", params: ["all", 3] };
+
+    const answers = await database.batch([...notesOf(0, 20), title, title, { sql: "select id from notes" }]);
+
+    expect(answers.map(({ rowsAffected }) => rowsAffected)).toEqual([...Array.from({ length: 20 }, () => 1), 2, 2, 0]);
+    expect(new Set(answers).size).toBe(3);
+  });
+
   it.each([
     ["the last number", "9223372036854775807"],
     ["one beyond 2^53", "9007199254740993"],

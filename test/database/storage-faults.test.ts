@@ -12,12 +12,16 @@ import { notesTable, rowsOf } from "./database-case.ts";
 interface FaultyDirectory extends VfsDirectory {
   /** What every write and sync throws from now on; undefined to work again. */
   fault: Error | undefined;
+  /** Writes and syncs that still work before they do. Default 0. */
+  roomFor: number;
 }
 
 const createFaultyDirectory = (): FaultyDirectory => {
   const inner = createMemoryDirectory();
   const mayFail = (): void => {
-    if (directory.fault !== undefined) throw directory.fault;
+    if (directory.fault === undefined) return;
+    if (directory.roomFor === 0) throw directory.fault;
+    directory.roomFor -= 1;
   };
   const faulty = (file: VfsFile): VfsFile => ({
     ...file,
@@ -30,6 +34,7 @@ const createFaultyDirectory = (): FaultyDirectory => {
   const directory: FaultyDirectory = {
     ...inner,
     fault: undefined,
+    roomFor: 0,
     open: (path, create) => {
       const file = inner.open(path, create);
       return file === undefined ? undefined : faulty(file);
@@ -63,6 +68,32 @@ describe("a database whose storage fails", () => {
     await database.exec(insert);
     expect(await rowsOf(database, "select count(*) from notes")).toEqual([[2]]);
     expect(await rowsOf(database, "select count(*) from crsql_changes")).toEqual([[4]]);
+    expect(await rowsOf(database, "pragma integrity_check")).toEqual([["ok"]]);
+    await database.close();
+  });
+
+  it("tracks what is written after a long batch that outgrew the cache and found the disk full", async () => {
+    const directory = createFaultyDirectory();
+    const database = await openOver(directory);
+    await database.exec({ sql: notesTable });
+    await database.enableSync("notes");
+    const body = "x".repeat(20_000);
+    const rows = Array.from({ length: 2000 }, (_, index) => ({
+      sql: "insert into notes (id, title) values (?, ?)",
+      params: [`n${index}`, body],
+    }));
+
+    Object.assign(directory, { fault: outOfSpace, roomFor: 100 });
+    await expect(database.batch(rows)).rejects.toMatchObject({
+      code: "LEDGER_QUOTA_EXCEEDED",
+      message: expect.stringMatching(/^statement 1\d\d\d of 2000: /) as string,
+    });
+
+    directory.fault = undefined;
+    await database.exec(insert);
+    expect(await rowsOf(database, "select count(*) from crsql_changes")).toEqual([[2]]);
+    expect(await database.batch(rows.slice(0, 40))).toHaveLength(40);
+    expect(await rowsOf(database, "select count(*) from crsql_changes")).toEqual([[82]]);
     expect(await rowsOf(database, "pragma integrity_check")).toEqual([["ok"]]);
     await database.close();
   });
