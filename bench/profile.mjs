@@ -12,6 +12,7 @@ import { loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { build } from "vite";
+import { Ledger } from "../dist/index.js";
 import { connectToBrowser } from "./cdp.mjs";
 import { openPeer } from "./peer.mjs";
 import { servePages } from "./serve-pages.mjs";
@@ -63,7 +64,7 @@ const url = `${pages.url}/pages/ledger.html`;
 const giver = await openPeer(url, [`--remote-debugging-port=${debuggingPorts.giver}`]);
 const taker = await openPeer(url, [`--remote-debugging-port=${debuggingPorts.taker}`]);
 try {
-  const base = { room: crypto.randomUUID(), signalingUrl: signalingUrlOf("ledger"), name: "profiled" };
+  const base = { room: Ledger.createToken(), signalingUrl: signalingUrlOf("ledger"), name: "profiled" };
   await giver.page.evaluate((o) => window.bench.open(o), { ...base, initiator: false });
   const fill = async () => {
     for (let from = 0; from < rows; from += rowCount) {

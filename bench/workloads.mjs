@@ -1,6 +1,7 @@
 // @ts-check
 /** The workloads, each against one system's page. What they are called is explained in docs/performance.md. */
 
+import { Ledger } from "../dist/index.js";
 import { openPeer } from "./peer.mjs";
 import { signalingUrlOf } from "./servers.mjs";
 import { systems } from "./systems.mjs";
@@ -209,7 +210,7 @@ const measureLarge = async (giver, taker, newcomer, base, rows) => {
 export const measure = async (name, url, { isHopeless, withLarge }) => {
   const system = systems[name];
   if (system === undefined) throw new Error(`there is no system ${name}`);
-  const base = () => ({ room: crypto.randomUUID(), signalingUrl: signalingUrlOf(name), initiator: false });
+  const base = () => ({ room: Ledger.createToken(), signalingUrl: signalingUrlOf(name), initiator: false });
   /** @type {Peer[]} */
   const peers = [];
   const open = async () => {

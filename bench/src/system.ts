@@ -5,6 +5,7 @@ import type { Row } from "./row.ts";
 export interface PeerOptions {
   /** Of the database; the same name finds the same rows after the page is opened again. */
   readonly name: string;
+  /** Any text that nobody can guess, to Ledger a token of `createToken()`: stretching a passphrase would be measured too. */
   readonly room: string;
   /** Where the system's own signaling server is. Unused by systems over the plain channel. */
   readonly signalingUrl: string;
