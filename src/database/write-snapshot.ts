@@ -1,6 +1,5 @@
 /** Makes the image of everything that replicates, of one moment, in slices. What its tables hold: image-form.ts. */
 
-import { rowSentinel } from "../replication/change.ts";
 import { newestVersion } from "./change-reader.ts";
 import type { Connection } from "./connection.ts";
 import type { SyncedTable } from "./database.ts";
@@ -81,13 +80,16 @@ export const createSnapshotWriter = (
     let left = sliceKeys;
     for (let table = tables[index]; table !== undefined && left > 0; table = tables[index]) {
       const [row] = await connection.all(
-        `SELECT count(*), max(key) FROM (SELECT __crsql_key AS key FROM ${keysOf(table)}
+        `SELECT count(*), min(key), max(key) FROM (SELECT __crsql_key AS key FROM ${keysOf(table)}
          WHERE __crsql_key > ${after} ORDER BY 1 LIMIT ${left})`,
       );
-      const [count, last] = row as [number, number | null];
-      if (last !== null) await connection.run(copySql(table, index, `BETWEEN ${after + 1} AND ${last}`));
+      const [count, first, last] = row as [number, number, number];
+      const slice = { table, index, first, last };
+      if (count > 0 && !(last - first + 1 === count && (await copyPattern(connection, slice)))) {
+        await connection.run(copySql(table, index, `BETWEEN ${first} AND ${last}`));
+      }
       if (count < left) index += 1;
-      after = count < left ? 0 : (last ?? 0);
+      after = count < left ? 0 : last;
       left -= count;
     }
   };
@@ -153,18 +155,60 @@ const runsSql = (to: number): string =>
 const caseOf = (names: readonly string[]): string =>
   `CASE c.col_name ${names.map((name, index) => `WHEN '${name}' THEN ${index}`).join(" ")} END`;
 
+const valuesOf = ({ keyColumns, valueColumns }: SyncedTable): string =>
+  [list(keyColumns, "k."), ...valueColumns.map((column) => list([column], "r."))].join(", ");
+
+interface Slice {
+  readonly table: SyncedTable;
+  readonly index: number;
+  /** Numbers of the first and last key; each in between is one as well. */
+  readonly first: number;
+  readonly last: number;
+}
+
+/**
+ * Copies rows that are all fresh and were written by one replica in one go, or one in each transaction, as most of a database
+ * that was filled once: what the cells of two neighbours say then foretells those of all others, and one pass over the cells
+ * says whether it does. Looking at each row by itself takes three times as long.
+ * @returns false when the rows are others, and nothing was copied
+ */
+const copyPattern = async (connection: Connection, { table, index, first, last }: Slice): Promise<boolean> => {
+  const fresh = freshColumns(table);
+  const clock = clockOf(table);
+  const [one, two] = (await connection.all(
+    `SELECT db_version, site_id, seq FROM ${clock} WHERE key IN (${first}, ${first + 1}) AND col_name = '${fresh[0]}' ORDER BY key`,
+  )) as [version: number, site: number, seq: number][];
+  if (one === undefined || two === undefined) return false;
+  const foretold = (at: 0 | 2, key: string): string => `${one[at]} + (${two[at] - one[at]}) * (${key} - ${first})`;
+  const [row] = await connection.all(
+    `SELECT total(iif(c.col_version = 1 AND c.site_id = ${one[1]} AND c.db_version = ${foretold(0, "c.key")}
+       AND c.seq = ${foretold(2, "c.key")} + ${caseOf(fresh)}, 1, -1e9)) FROM ${clock} c WHERE c.key BETWEEN ${first} AND ${last}`,
+  );
+  const count = last - first + 1;
+  if (row?.[0] !== count * fresh.length) return false;
+  await connection.run(
+    `INSERT INTO ${made}.row${index}
+     SELECT k.__crsql_key, ${foretold(0, "k.__crsql_key")}, ${one[1]}, ${foretold(2, "k.__crsql_key")}, ${valuesOf(table)}
+     FROM ${keysOf(table)} k CROSS JOIN main.${quoteName(table.name)} r ON ${isKeyOf(table)}
+     WHERE k.__crsql_key BETWEEN ${first} AND ${last} ORDER BY k.__crsql_key`,
+  );
+  if (connection.changes() === count) return true;
+  // Cells without their row: nobody would take that.
+  await connection.run(`DELETE FROM ${made}.row${index} WHERE ledger_key BETWEEN ${first} AND ${last}`);
+  return false;
+};
+
 /**
  * Copies the rows whose keys' numbers are `some`, in their order. One that is fresh has the cell of its first column with it:
  * whether it is, is one sum over its cells, which lie together, and a cell that does not fit outweighs all others. Rows of no
  * cells do not replicate.
  */
 const copySql = (table: SyncedTable, index: number, some: string): string => {
-  const { name, keyColumns, valueColumns } = table;
+  const { name, keyColumns } = table;
   const clock = clockOf(table);
   const fresh = freshColumns(table);
-  const columns = [list(keyColumns, "k."), ...valueColumns.map((column) => list([column], "r."))].join(", ");
   return `INSERT INTO ${made}.row${index}
-      SELECT k.__crsql_key, f.db_version, f.site_id, f.seq, ${columns}
+      SELECT k.__crsql_key, f.db_version, f.site_id, f.seq, ${valuesOf(table)}
       FROM ${keysOf(table)} k
       CROSS JOIN main.${quoteName(name)} r ON ${isKeyOf(table)}
       LEFT JOIN ${clock} f ON f.key = k.__crsql_key AND f.col_name = '${fresh[0]}' AND ${fresh.length} = (
@@ -174,8 +218,8 @@ const copySql = (table: SyncedTable, index: number, some: string): string => {
       ORDER BY k.__crsql_key;
     INSERT INTO ${made}.dead${index}
       SELECT k.__crsql_key, ${list(keyColumns, "k.")} FROM ${keysOf(table)} k
-      CROSS JOIN ${clock} c ON c.key = k.__crsql_key AND c.col_name = '${rowSentinel}' AND c.col_version % 2 = 0
-      WHERE k.__crsql_key ${some};
+      WHERE k.__crsql_key ${some} AND NOT EXISTS (SELECT 1 FROM ${made}.row${index} WHERE ledger_key = k.__crsql_key)
+        AND EXISTS (SELECT 1 FROM ${clock} c WHERE c.key = k.__crsql_key);
     INSERT INTO ${made}.cell${index}
       SELECT c.key, ${caseOf(cellColumns(table))}, c.col_version, c.db_version, c.site_id, c.seq
       FROM (SELECT ledger_key FROM ${made}.row${index} WHERE ledger_key ${some} AND ledger_version IS NULL

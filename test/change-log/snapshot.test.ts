@@ -269,6 +269,26 @@ describe("an image that is made in slices", () => {
     expect(await alice.rows("PRAGMA database_list")).toHaveLength(1);
   });
 
+  it("holds rows of any rhythm", async () => {
+    const [alice, carol, bob] = [await openLog(schema, sliced), await openLog(schema), await openLog(schema, small)];
+    const insert = (log: Log, id: string) => log.exec(`INSERT INTO notes (id, n) VALUES ('${id}', 1)`);
+    for (const id of ["a", "b", "c", "d", "e", "f", "g"]) await insert(alice, id);
+    await alice.exec("INSERT INTO notes (id) VALUES ('h'), ('i'), ('j'), ('k'); INSERT INTO tags VALUES ('x'), ('y')");
+    await alice.exec(
+      "INSERT INTO tags VALUES ('z'); INSERT INTO notes (id) VALUES ('l'); INSERT INTO tags VALUES ('z 2')",
+    );
+    for (const id of ["m", "n", "o"]) await insert(carol, id);
+    await sync(carol, alice);
+    for (const id of ["p", "q", "r", "s"]) await insert(alice, id);
+    await alice.exec("INSERT INTO taken (key, col) VALUES ('k', 'a'), ('k', 'b'), ('k', 'c'), ('k', 'd')");
+    await alice.exec("DELETE FROM notes WHERE id = 'q'; UPDATE taken SET site = 5 WHERE col = 'b'");
+
+    await take(alice, bob, await snapshotOf(alice.log));
+
+    expect(await clocksOf(bob)).toEqual(await clocksOf(alice));
+    expect(await changesOf(bob)).toEqual(await changesOf(alice));
+  });
+
   it("begins anew when a migration comes in between", async () => {
     const [alice, bob] = [await openLog(schema, sliced), await openLog(schema, small)];
     await alice.exec(manyRows);
@@ -300,6 +320,20 @@ describe("an image that is made in slices", () => {
 });
 
 describe("no snapshot", () => {
+  it("is taken of a replica whose cells have lost their row", async () => {
+    const alice = await openLog(schema, small);
+    await alice.exec("INSERT INTO notes (id) VALUES ('a'), ('b'), ('c')");
+    await alice.database.transact({ type: "local" }, async (connection) => {
+      await connection.all("SELECT crsql_internal_sync_bit(1)");
+      await connection.run("DELETE FROM notes WHERE id = 'b'");
+      await connection.all("SELECT crsql_internal_sync_bit(0)");
+      return { result: undefined, tables: [] };
+    });
+    const bob = await openLog(schema, small);
+
+    await expect(take(alice, bob, await snapshotOf(alice.log))).rejects.toThrow("do not agree");
+  });
+
   it("is made of little", async () => {
     const alice = await openLog(schema);
     await alice.exec("INSERT INTO notes (id) VALUES ('a')");
