@@ -8,7 +8,7 @@
  */
 
 import type { VfsDirectory, VfsFile } from "./vfs.ts";
-import { journalNameOf, logNameOf } from "./write-ahead-log.ts";
+import { journalNameOf, logNameOf } from "./logged-directory.ts";
 
 /** File in which the image for `fileName` waits. */
 export const stagedName = (fileName: string): string => `${fileName}-import`;

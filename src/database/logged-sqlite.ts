@@ -3,7 +3,8 @@
 import type { Engine } from "./engine-module.ts";
 import { openSqlite, type SqliteConnection } from "./sqlite-connection.ts";
 import { createSyncVfs, type VfsDirectory } from "./vfs.ts";
-import { withWriteAheadLog, type WriteAheadLogLimits } from "./write-ahead-log.ts";
+import { withWriteAheadLog } from "./logged-directory.ts";
+import type { WriteAheadLogLimits } from "./write-ahead-log.ts";
 
 export interface LoggedSqlite {
   readonly connection: SqliteConnection;

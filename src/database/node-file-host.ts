@@ -7,7 +7,7 @@ import { nodeModule } from "./node-platform.ts";
 import { openLoggedSqlite, type LoggedSqlite } from "./logged-sqlite.ts";
 import type { VfsDirectory, VfsFile } from "./vfs.ts";
 import { loadEngine } from "./wasm-location.ts";
-import { journalNameOf, logNameOf } from "./write-ahead-log.ts";
+import { journalNameOf, logNameOf } from "./logged-directory.ts";
 
 const vfsName = "ledger-node-file";
 

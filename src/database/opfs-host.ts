@@ -15,7 +15,7 @@ import { openLoggedSqlite, type LoggedSqlite } from "./logged-sqlite.ts";
 import { opfsDirectoryOf, opfsRootDirectory } from "./storage-names.ts";
 import type { VfsDirectory, VfsFile } from "./vfs.ts";
 import { loadEngine } from "./wasm-location.ts";
-import { journalNameOf, logNameOf } from "./write-ahead-log.ts";
+import { journalNameOf, logNameOf } from "./logged-directory.ts";
 
 const vfsName = "ledger-opfs";
 const databaseFile = "ledger.db";

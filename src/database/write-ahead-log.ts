@@ -11,11 +11,26 @@
  *    journal, of which it then flushes nothing before the file is written.
  */
 
-import type { VfsDirectory, VfsFile } from "./vfs.ts";
+import {
+  addToChecksum,
+  encodeHead,
+  encodeHeader,
+  frameHeadBytes,
+  headerBytes,
+  newSalt,
+  readHeader,
+  readRecord,
+  recordHeadBytes,
+  type Checksum,
+  type LogRecord,
+} from "./log-record.ts";
+import type { VfsFile } from "./vfs.ts";
 
-/** Files beside the database `fileName`. */
-export const logNameOf = (fileName: string): string => `${fileName}-log`;
-export const journalNameOf = (fileName: string): string => `${fileName}-journal`;
+/** Records are written in pieces of at most so many bytes. */
+const pieceBytes = 256 * 1024;
+
+/** The log grows in such steps, so that most flushes find a file of the size that it had. */
+const growthBytes = 512 * 1024;
 
 export interface WriteAheadLogLimits {
   /** From this length on the log's pages are brought into the file soon. Default 2 MiB; SQLite's own log has 4 MiB. */
@@ -24,25 +39,7 @@ export interface WriteAheadLogLimits {
   readonly mostBytes: number;
 }
 
-const defaultLimits: WriteAheadLogLimits = { checkpointBytes: 2 * 1024 * 1024, mostBytes: 8 * 1024 * 1024 };
-/** Records are written in pieces of at most so many bytes. */
-const pieceBytes = 256 * 1024;
-
-/** The log grows in such steps, so that most flushes find a file of the size that it had. */
-const growthBytes = 512 * 1024;
-
-const magic = 0x4c67_4c31; // "LgL1"
-/** Log: magic, 0, salt, salt, then zeros. */
-const headerBytes = 32;
-/** Record: frames, page size, database size in pages, 0, salt, salt, checksum, checksum; then its frames. */
-const recordHeadBytes = 32;
-const checksumAt = 24;
-/** Frame: page number from 0 on, 0; then the page. */
-const frameHeadBytes = 8;
-
-type Checksum = readonly [number, number];
-
-interface LoggedFileOptions {
+export interface LoggedFileOptions {
   /** The database. */
   readonly file: VfsFile;
   readonly log: VfsFile;
@@ -51,74 +48,8 @@ interface LoggedFileOptions {
   later(work: () => void): void;
 }
 
-/** Two 32-bit numbers that no other header of this log has. */
-const newSalt = (): Checksum => {
-  const [first = 0, second = 0] = crypto.getRandomValues(new Uint32Array(2));
-  return [first, second];
-};
-
-/** @see https://www.sqlite.org/fileformat2.html#checksum_algorithm */
-const addToChecksum = ([before0, before1]: Checksum, bytes: Uint8Array): Checksum => {
-  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
-  let first = before0;
-  let second = before1;
-  for (let index = 0; index < words.length; index += 2) {
-    first = (first + (words[index] as number) + second) | 0;
-    second = (second + (words[index + 1] as number) + first) | 0;
-  }
-  return [first >>> 0, second >>> 0];
-};
-
-export interface LoggedDirectory extends VfsDirectory {
-  /** Whether SQLite holds its rollback journal open. As long as it does, it offers no commit to the log. */
-  readonly isJournalOpen: boolean;
-  /** Writes nothing any more. To be called when the engine has crashed, before another one opens the files. */
-  abandon(): void;
-}
-
-/** Opens `fileName` of `directory` with a log beside it, and everything else as it is. */
-export const withWriteAheadLog = (
-  directory: VfsDirectory,
-  fileName: string,
-  limits: WriteAheadLogLimits = defaultLimits,
-  later: (work: () => void) => void = (work) => setTimeout(work),
-): LoggedDirectory => {
-  let openJournals = 0;
-  let isAbandoned = false;
-  const openLogged = (file: VfsFile): VfsFile => {
-    const log = directory.open(logNameOf(fileName), true);
-    if (log === undefined) throw new Error("the log cannot be opened");
-    return openLoggedFile({ file, log, limits, later: (work) => later(() => (isAbandoned ? undefined : work())) });
-  };
-  const openJournal = (file: VfsFile): VfsFile => {
-    openJournals += 1;
-    return {
-      ...file,
-      close: () => {
-        openJournals -= 1;
-        file.close();
-      },
-    };
-  };
-  return {
-    ...directory,
-    open: (path, create) => {
-      const file = directory.open(path, create);
-      if (file === undefined) return undefined;
-      if (path === fileName) return openLogged(file);
-      return path === journalNameOf(fileName) ? openJournal(file) : file;
-    },
-    get isJournalOpen() {
-      return openJournals > 0;
-    },
-    abandon: () => {
-      isAbandoned = true;
-    },
-  };
-};
-
 /** Brings what a crash left in the log into the file. */
-const openLoggedFile = ({ file, log, limits, later }: LoggedFileOptions): VfsFile => {
+export const openLoggedFile = ({ file, log, limits, later }: LoggedFileOptions): VfsFile => {
   /** Where in the log the newest version of a page is, by page number. */
   const places = new Map<number, number>();
   let pageBytes = 0;
@@ -152,10 +83,8 @@ const openLoggedFile = ({ file, log, limits, later }: LoggedFileOptions): VfsFil
   /** What was in the log must be in the file. */
   const reset = (): void => {
     isBroken = true;
-    const header = new Uint32Array(headerBytes / 4);
     salt = newSalt();
-    header.set([magic, 0, ...salt]);
-    log.write(new Uint8Array(header.buffer), 0);
+    log.write(encodeHeader(salt), 0);
     log.sync();
     isBroken = false;
     checksum = salt;
@@ -213,53 +142,32 @@ const openLoggedFile = ({ file, log, limits, later }: LoggedFileOptions): VfsFil
   };
 
   /** The record at `end` counts now. */
-  const noteRecord = (pages: readonly number[], size: number): void => {
+  const noteRecord = (record: LogRecord): void => {
+    pageBytes = record.pageBytes;
     const frameBytes = frameHeadBytes + pageBytes;
-    for (const [index, number] of pages.entries()) {
+    for (const [index, number] of record.pages.entries()) {
       places.set(number, end + recordHeadBytes + index * frameBytes + frameHeadBytes);
     }
-    if (size < (loggedSize ?? 0)) forgetPagesFrom(size);
-    loggedSize = size;
-    end += recordHeadBytes + pages.length * frameBytes;
-  };
-
-  /** Rule 1. The record at `end`, if one that counts is there. */
-  const readRecord = (): { readonly pages: readonly number[]; readonly size: number } | undefined => {
-    const head = new Uint32Array(recordHeadBytes / 4);
-    if (log.read(new Uint8Array(head.buffer), end) < recordHeadBytes) return undefined;
-    const [count = 0, pageSize = 0, size = 0, , salt0, salt1, ...sums] = head;
-    const isPlausible = count > 0 && pageSize >= 512 && pageSize <= 65_536 && salt0 === salt[0] && salt1 === salt[1];
-    if (!isPlausible || (pageBytes !== 0 && pageSize !== pageBytes)) return undefined;
-    const length = count * (frameHeadBytes + pageSize);
-    if (end + recordHeadBytes + length > allocated) return undefined;
-    const frames = new Uint8Array(length);
-    if (log.read(frames, end + recordHeadBytes) < length) return undefined;
-    head.fill(0, checksumAt / 4);
-    const sum = addToChecksum(addToChecksum(checksum, frames), new Uint8Array(head.buffer));
-    if (sum[0] !== sums[0] || sum[1] !== sums[1]) return undefined;
-    checksum = sum;
-    pageBytes = pageSize;
-    const words = new Uint32Array(frames.buffer);
-    const pages = Array.from(
-      { length: count },
-      (_, index) => words[(index * (frameHeadBytes + pageSize)) / 4] as number,
-    );
-    return { pages, size: size * pageSize };
+    if (record.size < (loggedSize ?? 0)) forgetPagesFrom(record.size);
+    loggedSize = record.size;
+    end += recordHeadBytes + record.pages.length * frameBytes;
   };
 
   const recover = (): void => {
-    const header = new Uint32Array(headerBytes / 4);
-    log.read(new Uint8Array(header.buffer), 0);
-    if (header[0] === magic) {
-      salt = [header[2] as number, header[3] as number];
-      checksum = salt;
-      for (let record = readRecord(); record !== undefined; record = readRecord())
-        noteRecord(record.pages, record.size);
+    const found = readHeader(log);
+    if (found !== undefined) {
+      salt = found;
+      checksum = found;
+      for (let next = readRecord(log, end, salt, checksum); next !== undefined;) {
+        noteRecord(next.record);
+        ({ checksum } = next);
+        next = readRecord(log, end, salt, checksum);
+      }
     }
     // A process that died may have left what counts now, but was never flushed.
     log.sync();
     if (places.size > 0) checkpoint();
-    else if (header[0] !== magic) reset();
+    else if (found === undefined) reset();
   };
 
   /** SQLite reads within one page. */
@@ -337,19 +245,16 @@ const openLoggedFile = ({ file, log, limits, later }: LoggedFileOptions): VfsFil
   const commitRecord = (): void => {
     if (batchFault !== undefined) throw batchFault;
     if (recordPages.length === 0) return;
-    const head = new Uint32Array(recordHeadBytes / 4);
-    const headBytes = new Uint8Array(head.buffer);
-    head.set([recordPages.length, pageBytes, recordSize / pageBytes, 0, ...salt]);
-    const sum = addToChecksum(recordSum, headBytes);
-    head.set(sum, checksumAt / 4);
+    const record: LogRecord = { pages: recordPages, pageBytes, size: recordSize };
+    const head = encodeHead(record, salt, recordSum);
     const isInPiece = pieceAt === end;
-    if (isInPiece) piece.set(headBytes);
+    if (isInPiece) piece.set(head.bytes);
     writePiece();
-    if (!isInPiece) log.write(headBytes, end);
+    if (!isInPiece) log.write(head.bytes, end);
     log.sync();
     isBroken = false;
-    checksum = sum;
-    noteRecord(recordPages, recordSize);
+    ({ checksum } = head);
+    noteRecord(record);
     checkpointSoon();
   };
 
