@@ -348,7 +348,7 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
 
     keepImages: images.keepOnly,
 
-    digest: () => readDigest(database, frontierNow),
+    digest: () => readDigest(database, frontierNow, pause),
 
     replayQuarantine,
   };

@@ -22,10 +22,15 @@ export interface Digest {
   readonly tables: readonly TableDigest[];
 }
 
-/** @returns undefined when something changed before all was read */
+/**
+ * @param pause - resolves when others have had a turn: the engine answers at once, so that without one all slices would be read
+ *   before anything is heard of a write
+ * @returns undefined when something changed before all was read
+ */
 export const readDigest = async (
   database: Pick<Database, "read" | "syncedTables">,
   frontierNow: (connection: Connection) => Promise<Frontier>,
+  pause: () => Promise<void>,
 ): Promise<Digest | undefined> => {
   const { syncedTables } = database;
   const tables = [...syncedTables.values()];
@@ -45,6 +50,7 @@ export const readDigest = async (
     });
 
   for (let first = 1; first <= begun.newest;) {
+    if (first > 1) await pause();
     let end = begun.newest;
     let size = 0;
     const isSame = await inSlice(async (connection) => {
@@ -56,6 +62,7 @@ export const readDigest = async (
     if (size > 2 * sliceChanges) {
       const width = Math.max(sliceChanges, Math.ceil(size / mostSlicesOfVersion));
       for (let seq = 0; seq < size; seq += width) {
+        await pause();
         const places = { from: seq, before: seq + width };
         const goesOn = await inSlice((connection) =>
           visitChanges(connection, { first: end, last: end }, builder.add, places),

@@ -49,6 +49,17 @@ it("lets reads through before it is done", async () => {
   expect(order).toEqual(["read", "digest"]);
 });
 
+it("lets the event loop turn before it is done, which brings the messages of others", async () => {
+  const log = await openFilled();
+  const order: string[] = [];
+
+  const digest = log.log.digest().then(() => order.push("digest"));
+  const turn = new Promise<void>((resolve) => setTimeout(resolve)).then(() => order.push("turn"));
+  await Promise.all([digest, turn]);
+
+  expect(order).toEqual(["turn", "digest"]);
+});
+
 it("is given up when something is written meanwhile", async () => {
   const log = await openFilled();
 
