@@ -97,7 +97,9 @@ export const liveLatencies = async (giver, taker, from, goesOn) => {
   /** @type {number[]} */
   const latencies = [];
   while (goesOn(latencies.length)) {
-    const seen = taker.page.evaluate(() => window.bench.nextChange());
+    // It listens before anything is written: an event that came first would be waited for in vain.
+    await taker.page.evaluate(() => window.bench.awaitChange());
+    const seen = taker.page.evaluate(() => window.bench.changeSeen());
     const startedMs = await giver.page.evaluate((index) => window.bench.insertAt(index), from + latencies.length);
     const seenMs = await within(seen, liveLimitMs);
     if (seenMs === undefined) break;

@@ -40,6 +40,7 @@ const spreadIds = (count: number, rows: number): readonly string[] =>
 
 export const serve = (system: System): void => {
   const listeners = new Set<() => void>();
+  let change = Promise.resolve(Number.NaN);
 
   const until = async (isReached: () => Promise<boolean>, pauseMs = countEveryMs): Promise<number> => {
     for (;;) {
@@ -90,14 +91,16 @@ export const serve = (system: System): void => {
       return until(async () => ((await system.countTitled?.(ids, title)) ?? 0) >= count, 0);
     },
     linkedAt: () => system.linkedAt?.(),
-    nextChange: () =>
-      new Promise((resolve) => {
+    awaitChange: () => {
+      change = new Promise((resolve) => {
         const listener = (): void => {
           listeners.delete(listener);
           resolve(now());
         };
         listeners.add(listener);
-      }),
+      });
+    },
+    changeSeen: () => change,
     coldStart: async (options) => {
       await system.open(options);
       const rows = await system.latest();

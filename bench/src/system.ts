@@ -54,8 +54,10 @@ export interface BenchPage {
   /** Time at which the rows that `retitle` changes have this title. */
   reachedTitled(count: number, rows: number, title: string): Promise<number>;
   linkedAt(): number | undefined;
-  /** Time of the next remote change, milliseconds since the epoch. */
-  nextChange(): Promise<number>;
+  /** Begins to listen for the next remote change. */
+  awaitChange(): void;
+  /** Time of the change that was listened for, milliseconds since the epoch. */
+  changeSeen(): Promise<number>;
   /** Milliseconds from the start of the navigation to the answer of the first query, and how many rows it had. */
   coldStart(options: PeerOptions): Promise<{ readonly ms: number; readonly rows: number }>;
   /** Bytes that came over data channels so far. */
