@@ -10,7 +10,7 @@ import { defaultReplicationLimits, maxCounter } from "../replication/limits.ts";
 import { newestVersion } from "./change-reader.ts";
 import type { Connection } from "./connection.ts";
 import type { SyncedTable } from "./database.ts";
-import { clockOf, freshColumns, image, ownOrdinal, schemaOf, sentinelNumber } from "./image-form.ts";
+import { clockOf, freshColumns, image, isKeyOf, ownOrdinal, schemaOf, sentinelNumber } from "./image-form.ts";
 import { SnapshotRefusedError, type SnapshotRefusal } from "./snapshot-refused.ts";
 import { quoteName } from "./synced-tables.ts";
 
@@ -147,6 +147,9 @@ export const assertConsistent = async (connection: Connection, table: SyncedTabl
   if (disagreeing !== 0) refuse("malformed", "a row and its life do not agree");
   if (found !== given) refuse("malformed", "a cell of no row that has its own");
 
+  if (await holds(connection, await unwrittenSql(connection, table, index)))
+    refuse("malformed", "a value that nothing wrote");
+
   // A table may store a key as another class, and it is not the key that was given then. It turns texts into numbers or numbers
   // into texts, and reals into whole numbers or those into reals, but nothing back: any of it changes a number of these.
   const classes = keyColumns.map((column) =>
@@ -155,4 +158,21 @@ export const assertConsistent = async (connection: Connection, table: SyncedTabl
   const classesIn = (place: string) => connection.all(`SELECT count(*), ${classes.join(", ")} FROM ${place}`);
   const stored = await classesIn(`main.${quoteName(name)}`);
   if (String(stored) !== String(await classesIn(`${image}.row${index}`))) refuse("malformed", "a key of another class");
+};
+
+/** A row of which nothing was written in some column has the default there, as merging leaves it; others would differ for ever. */
+const unwrittenSql = async (connection: Connection, table: SyncedTable, index: number): Promise<string> => {
+  const { name, valueColumns } = table;
+  const clock = clockOf(table);
+  const columns = await connection.all("SELECT name, dflt_value FROM pragma_table_info(?)", [name]);
+  const defaults = new Map(columns as [string, string | null][]);
+  const isUnwritten = valueColumns.map(
+    (column) =>
+      `(r.${quoteName(column)} COLLATE BINARY IS NOT (${defaults.get(column) ?? "NULL"})
+         AND NOT EXISTS (SELECT 1 FROM ${clock} c WHERE c.key = k.ledger_key AND c.col_name = '${column}'))`,
+  );
+  return `SELECT EXISTS (SELECT 1 FROM ${image}.row${index} k CROSS JOIN main.${quoteName(name)} r ON ${isKeyOf(table)}
+    WHERE k.ledger_version IS NULL
+      AND (SELECT total(col_name <> '${rowSentinel}') FROM ${clock} c WHERE c.key = k.ledger_key) < ${valueColumns.length}
+      AND (${isUnwritten.join(" OR ") || 0}))`;
 };

@@ -425,6 +425,10 @@ describe("a forged image", () => {
     ["a cell of a column before the first", `UPDATE image.cell0 SET col = -1 WHERE ${one}`],
     ["a cell of a column by name", `UPDATE image.cell0 SET col = 'title' WHERE ${one}`],
     ["a cell between two columns", `UPDATE image.cell0 SET col = 1.5 WHERE ${one}`],
+    [
+      "a value that nothing wrote",
+      "DELETE FROM image.cell0 WHERE col = 2 AND key = (SELECT ledger_key FROM image.row0 WHERE id = 'a')",
+    ],
     ["a counter that ends a row", `UPDATE image.cell0 SET col_version = 9223372036854775806 WHERE ${one}`],
     ["a counter below 0", `UPDATE image.cell0 SET col_version = -1 WHERE ${one}`],
     ["a counter that is a text", `UPDATE image.cell0 SET col_version = '1' WHERE ${one}`],
