@@ -60,11 +60,15 @@ const cut = (bytes: Uint8Array<ArrayBuffer>, flags: number): readonly Uint8Array
   return frames;
 };
 
-/** Frames of a message; a promise only when deflating is worth it, so that small messages leave at once. */
+/**
+ * Frames of a message; a promise only when deflating is worth it, so that small messages leave at once.
+ * @param mayDeflate - false where the link is faster than that
+ */
 export const messageToFrames = (
   message: Uint8Array<ArrayBuffer>,
+  mayDeflate = true,
 ): readonly Uint8Array<ArrayBuffer>[] | Promise<readonly Uint8Array<ArrayBuffer>[]> => {
-  if (message.length < leastDeflatedBytes) return cut(message, 0);
+  if (!mayDeflate || message.length < leastDeflatedBytes) return cut(message, 0);
   return pump(message, new CompressionStream("deflate-raw"), Infinity).then((deflated) =>
     deflated !== undefined && deflated.length < message.length ? cut(deflated, deflatedFlag) : cut(message, 0),
   );

@@ -83,3 +83,34 @@ test("a message with more changes than one may have is a fault", async () => {
 
   expect(await fault).toMatch(/^MALFORMED /);
 });
+
+test("a part of an image is deflated unless the link took the one before it faster than that", async () => {
+  let nowMs = 0;
+  const ofTest = { ...clock, nowMs: () => nowMs };
+  const link = createLink(createMemoryNetwork().connect().alice, {
+    id: 1 as LinkId,
+    peer: { siteId: site, epoch: "0e".repeat(16) as Epoch },
+    clock: ofTest,
+  });
+  const sent: boolean[] = [];
+  const session = createLinkSession({
+    link: { ...link, send: (frame) => sent.push(frame.length < 100_000) > 0 },
+    clock: ofTest,
+    logger: createSilentLogger(),
+    whenIdle: () => Promise.resolve(),
+    onMessage: () => {},
+    onArriving: () => {},
+    onFault: (code) => expect.unreachable(code),
+    onFailure: (error) => expect.unreachable(String(error)),
+    onFull: () => {},
+  });
+
+  for (const afterMs of [0, 1_000, 0, 10, 100]) {
+    nowMs += afterMs;
+    const part = { image: 1, size: 200_000, offset: 0, bytes: new Uint8Array(100_000) };
+    session.send({ type: "snapshot", to: 1, frontier: new Map(), part });
+    await session.whenSent();
+  }
+
+  expect(sent).toEqual([true, true, false, false, true]);
+});
