@@ -62,9 +62,12 @@ const usualChangeBytes = 32;
 
 /**
  * A link that takes more than this in a millisecond has an image sooner as it is: a browser deflates about six thousand bytes in
- * that time, to two thirds.
+ * that time, to two thirds, and while it deflates no more than that can be seen to leave.
  */
-const fastBytesPerMs = 2_500;
+const fastBytesPerMs = 3_000;
+
+/** So much is taken at once, however slow the link is: it waits in the channel's buffer. */
+const bufferedBytes = 192 * 1024;
 
 interface Sent {
   readonly to: number;
@@ -98,20 +101,23 @@ export const createLinkSession = (options: LinkSessionOptions): LinkSession => {
   let underWay: Sent[] = [];
   let sentChanges = 0;
   let sentBytes = 0;
-  /** Of the newest part of an image: how much went out, and when. The next one is sent when there is room for it. */
-  let newestPart: { readonly bytes: number; readonly atMs: number } | undefined;
+  /** What went out of the image that is being sent, since its first part was on its way. */
+  let image = { bytes: 0, sinceMs: 0 };
 
   const noteSync = (): void => {
     lastSyncAt = clock.nowMs();
   };
 
   const isFast = (): boolean =>
-    newestPart !== undefined && newestPart.bytes > fastBytesPerMs * (clock.nowMs() - newestPart.atMs);
+    image.bytes - link.pendingBytes - bufferedBytes > fastBytesPerMs * (clock.nowMs() - image.sinceMs);
 
   const sendBytes = (bytes: Uint8Array<ArrayBuffer>, isPart: boolean): void => {
     const put = (frames: readonly Uint8Array<ArrayBuffer>[]): void => {
       if (!isOpen) return;
-      if (isPart) newestPart = { bytes: frames.reduce((sum, { length }) => sum + length, 0), atMs: clock.nowMs() };
+      if (isPart) {
+        if (image.bytes === 0) image.sinceMs = clock.nowMs();
+        for (const { length } of frames) image.bytes += length;
+      }
       let hasRoom = true;
       for (const frame of frames) hasRoom = link.send(frame);
       if (!hasRoom) onFull();
@@ -173,6 +179,7 @@ export const createLinkSession = (options: LinkSessionOptions): LinkSession => {
     send: (message) => {
       const { parts: encoded, isWhole } = encodeInParts(message, limits);
       if (!isWhole) logger.warn("a transaction is too large to arrive whole and is sent in pieces");
+      if (message.type === "snapshot" && message.part.offset === 0) image = { bytes: 0, sinceMs: 0 };
       for (const part of encoded) sendBytes(part, message.type === "snapshot");
       const bytes = encoded.reduce((sum, part) => sum + part.length, 0);
       if (message.type === "progress") noteSync();

@@ -9,6 +9,7 @@ import { defaultReplicationLimits } from "../src/replication/limits.ts";
 import type { Changes, Message } from "../src/replication/message.ts";
 import { createLink } from "../src/transport/channel-link.ts";
 import { createMemoryNetwork } from "../src/transport/memory-network.ts";
+import { createSeededRandom } from "./support/seeded-random.ts";
 
 const clock = createSystemClock();
 const site = "a1".repeat(16) as SiteId;
@@ -84,17 +85,24 @@ test("a message with more changes than one may have is a fault", async () => {
   expect(await fault).toMatch(/^MALFORMED /);
 });
 
-test("a part of an image is deflated unless the link took the one before it faster than that", async () => {
+test("a part of an image is deflated unless the link is seen to take more than can be deflated", async () => {
   let nowMs = 0;
+  let pendingBytes = 0;
   const ofTest = { ...clock, nowMs: () => nowMs };
   const link = createLink(createMemoryNetwork().connect().alice, {
     id: 1 as LinkId,
     peer: { siteId: site, epoch: "0e".repeat(16) as Epoch },
     clock: ofTest,
   });
-  const sent: boolean[] = [];
+  const sent: ("deflated" | "as it is")[] = [];
   const session = createLinkSession({
-    link: { ...link, send: (frame) => sent.push(frame.length < 100_000) > 0 },
+    link: {
+      ...link,
+      get pendingBytes() {
+        return pendingBytes;
+      },
+      send: (frame) => sent.push(((frame[0] as number) & 2) === 0 ? "as it is" : "deflated") > 0,
+    },
     clock: ofTest,
     logger: createSilentLogger(),
     whenIdle: () => Promise.resolve(),
@@ -104,13 +112,21 @@ test("a part of an image is deflated unless the link took the one before it fast
     onFailure: (error) => expect.unreachable(String(error)),
     onFull: () => {},
   });
-
-  for (const afterMs of [0, 1_000, 0, 10, 100]) {
+  const random = createSeededRandom(1);
+  const bytes = random.bytes(150_000).map((byte) => 97 + (byte % 64)); // Deflated to three quarters.
+  /** Sends a part `afterMs` later, when `pending` bytes have not left yet. */
+  const send = async (offset: number, afterMs: number, pending: number): Promise<string | undefined> => {
     nowMs += afterMs;
-    const part = { image: 1, size: 200_000, offset: 0, bytes: new Uint8Array(100_000) };
-    session.send({ type: "snapshot", to: 1, frontier: new Map(), part });
+    pendingBytes = pending;
+    session.send({ type: "snapshot", to: 1, frontier: new Map(), part: { image: 1, size: 2_000_000, offset, bytes } });
     await session.whenSent();
-  }
+    return sent.at(-1);
+  };
 
-  expect(sent).toEqual([true, true, false, false, true]);
+  expect(await send(0, 1_000, 0)).toBe("deflated"); // Nothing is known.
+  expect(await send(150_000, 10, 0)).toBe("deflated"); // The channel's buffer took it.
+  expect(await send(300_000, 10, 0)).toBe("deflated"); // 28 kB in 20 ms.
+  expect(await send(450_000, 10, 0)).toBe("as it is"); // 141 kB in 30 ms.
+  expect(await send(600_000, 10, 250_000)).toBe("deflated"); // 41 kB in 40 ms.
+  expect(await send(0, 0, 0)).toBe("deflated"); // Another image, perhaps after a while.
 });
