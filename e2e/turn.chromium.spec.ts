@@ -42,7 +42,7 @@ const linkThroughRelay = async ({
   url,
   room: roomId,
   self,
-}: Member): Promise<readonly [string, string | undefined]> => {
+}: Member): Promise<readonly [greeting: string, kindsOfAddresses: string]> => {
   const socket = new WebSocket(url);
   socket.onopen = () => socket.send(JSON.stringify({ type: "join", version: 1, room: roomId, member: self }));
   const { connection, other } = await new Promise<{ connection: RTCPeerConnection; other: string | undefined }>(
@@ -85,13 +85,10 @@ const linkThroughRelay = async ({
   if (other !== undefined) await describe(other);
 
   const greeting = await heard;
-  const stats = [...(await connection.getStats()).values()] as { id: string; type: string; candidateType?: string }[];
-  const pairs = stats.filter(({ type }) => type === "candidate-pair") as unknown as {
-    state: string;
-    localCandidateId: string;
-  }[];
-  const used = pairs.find(({ state }) => state === "succeeded")?.localCandidateId;
-  return [greeting, stats.find((entry) => entry.id === used)?.candidateType];
+  // Not of the pair in use: the greeting may be heard before the statistics say which one that is.
+  const stats = [...(await connection.getStats()).values()] as { type: string; candidateType?: string }[];
+  const own = stats.filter(({ type }) => type === "local-candidate").map(({ candidateType }) => candidateType);
+  return [greeting, [...new Set(own)].join(", ")];
 };
 
 /** Runs in the page: asks for relayed addresses and resolves with how many there were, and with the errors' codes. */
