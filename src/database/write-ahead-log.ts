@@ -89,14 +89,14 @@ export const openLoggedFile = ({ file, log, limits, later }: LoggedFileOptions):
     isBroken = false;
     checksum = salt;
     allocated = Math.max(allocated, headerBytes);
-    // Not before: without the new header, the first ones of the old records would count.
+    end = headerBytes;
+    places.clear();
+    loggedSize = undefined;
+    // Not before: without the new header, the first ones of the old records would count. Whether it succeeds is all the same.
     if (allocated > limits.mostBytes) {
       log.truncate(limits.checkpointBytes);
       allocated = limits.checkpointBytes;
     }
-    end = headerBytes;
-    places.clear();
-    loggedSize = undefined;
   };
 
   /** Pages that follow each other in the log as in the file are brought over together. */

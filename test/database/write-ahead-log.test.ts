@@ -182,6 +182,28 @@ describe("a database file with a write-ahead log", () => {
     expect(await rowsOf(again, "pragma integrity_check")).toEqual([["ok"]]);
   });
 
+  it("keeps what is acknowledged after the log could not be cut short", async () => {
+    const disk = createLosingDisk();
+    let refused = 0;
+    const truncate = (): never => {
+      refused += 1;
+      throw new Error("refused");
+    };
+    const open: LosingDisk["open"] = (path, create) => {
+      const file = disk.open(path, create);
+      return file !== undefined && path.endsWith("-log") ? { ...file, truncate } : file;
+    };
+    const database = await openWithNotes({ ...disk, open }, smallLimits);
+    await database.batch(many(0, 1000));
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(refused).toBeGreaterThan(0);
+    await database.exec(insert("a", 1));
+
+    const content = await contentOf(database);
+    disk.losePower(() => true);
+    expect(await contentOf(await openOver(disk))).toEqual(content);
+  });
+
   it(
     `has every acknowledged commit whole after each of ${powerCuts} power cuts`,
     async () => {
