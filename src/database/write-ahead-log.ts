@@ -73,8 +73,8 @@ export const openLoggedFile = ({ file, log, limits, later }: LoggedFileOptions):
   let recordPages: number[] = [];
   let recordSize = 0;
   let isInBatch = false;
-  /** Rule 4. */
-  let batchFault: Error | undefined;
+  /** Rule 4: what is thrown once the commit is asked for. */
+  let batchFault: { readonly fault: unknown } | undefined;
   let isCheckpointDue = false;
   let isClosed = false;
 
@@ -223,7 +223,7 @@ export const openLoggedFile = ({ file, log, limits, later }: LoggedFileOptions):
     try {
       addFrame(page, offset);
     } catch (fault) {
-      batchFault = new Error("a page cannot be logged", { cause: fault });
+      batchFault ??= { fault };
     }
   };
 
@@ -243,7 +243,7 @@ export const openLoggedFile = ({ file, log, limits, later }: LoggedFileOptions):
   };
 
   const commitRecord = (): void => {
-    if (batchFault !== undefined) throw batchFault;
+    if (batchFault !== undefined) throw batchFault.fault;
     if (recordPages.length === 0) return;
     const record: LogRecord = { pages: recordPages, pageBytes, size: recordSize };
     const head = encodeHead(record, salt, recordSum);

@@ -182,6 +182,21 @@ describe("a database file with a write-ahead log", () => {
     expect(await rowsOf(again, "pragma integrity_check")).toEqual([["ok"]]);
   });
 
+  it.each([1, 5, 10])(
+    "says that space has run out, also in the middle of a large commit (operation %i)",
+    async (operation) => {
+      const disk = createLosingDisk();
+      const database = await openWithNotes(disk);
+      disk.failFrom(disk.operations + operation, new DOMException("full", "QuotaExceededError"));
+      await expect(database.batch(many(0, 8000))).rejects.toMatchObject({ code: "LEDGER_QUOTA_EXCEEDED" });
+
+      disk.failFrom(Infinity);
+      await database.exec(insert("a", 1));
+      disk.losePower(() => true);
+      expect(await contentOf(await openOver(disk))).toEqual([["a", 1]]);
+    },
+  );
+
   it("keeps what is acknowledged after the log could not be cut short", async () => {
     const disk = createLosingDisk();
     let refused = 0;

@@ -16,8 +16,8 @@ export interface LosingDisk extends VfsDirectory {
   /** Writes, truncations and syncs so far. */
   readonly operations: number;
   readonly syncs: number;
-  /** The operation with this number fails, and every one after it. */
-  failFrom(operation: number): void;
+  /** The operation with this number fails, and every one after it, with `fault`. */
+  failFrom(operation: number, fault?: Error): void;
   /** Everything works again, over what is left. `keeps` decides for each sector that was not synced. */
   losePower(keeps: () => boolean): void;
   /** A copy of a file as it is now. */
@@ -45,10 +45,11 @@ export const createLosingDisk = (): LosingDisk => {
   let operations = 0;
   let syncs = 0;
   let failing = Infinity;
+  let failure = new Error("the power is off");
 
   const operate = (): void => {
     operations += 1;
-    if (operations >= failing) throw new Error("the power is off");
+    if (operations >= failing) throw failure;
   };
   const openFile = (file: DiskFile): VfsFile => ({
     read: (into, offset) => {
@@ -81,8 +82,9 @@ export const createLosingDisk = (): LosingDisk => {
     get syncs() {
       return syncs;
     },
-    failFrom: (operation) => {
+    failFrom: (operation, fault = new Error("the power is off")) => {
       failing = operation;
+      failure = fault;
     },
     losePower: (keeps) => {
       failing = Infinity;
