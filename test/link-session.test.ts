@@ -14,6 +14,17 @@ import { createSeededRandom } from "./support/seeded-random.ts";
 const clock = createSystemClock();
 const site = "a1".repeat(16) as SiteId;
 
+/** Expects nothing. */
+const silent = {
+  logger: createSilentLogger(),
+  whenIdle: () => Promise.resolve(),
+  onMessage: () => {},
+  onArriving: () => {},
+  onFault: (code: string) => expect.unreachable(code),
+  onFailure: (error: unknown) => expect.unreachable(String(error)),
+  onFull: () => {},
+};
+
 const openSession = (
   channel: ReturnType<ReturnType<typeof createMemoryNetwork>["connect"]>["alice"],
   told: { readonly onMessage?: (message: Message) => void; readonly onFault?: (code: string) => void },
@@ -22,13 +33,7 @@ const openSession = (
   createLinkSession({
     link: createLink(channel, { id: 1 as LinkId, peer: { siteId: site, epoch: "0e".repeat(16) as Epoch }, clock }),
     clock,
-    logger: createSilentLogger(),
-    whenIdle: () => Promise.resolve(),
-    onMessage: () => {},
-    onArriving: () => {},
-    onFault: (code) => expect.unreachable(code),
-    onFailure: (error) => expect.unreachable(String(error)),
-    onFull: () => {},
+    ...silent,
     ...told,
     limits: { ...defaultReplicationLimits, maxChanges },
   });
@@ -104,13 +109,7 @@ test("a part of an image is deflated unless the link is seen to take more than c
       send: (frame) => sent.push(((frame[0] as number) & 2) === 0 ? "as it is" : "deflated") > 0,
     },
     clock: ofTest,
-    logger: createSilentLogger(),
-    whenIdle: () => Promise.resolve(),
-    onMessage: () => {},
-    onArriving: () => {},
-    onFault: (code) => expect.unreachable(code),
-    onFailure: (error) => expect.unreachable(String(error)),
-    onFull: () => {},
+    ...silent,
   });
   const random = createSeededRandom(1);
   const bytes = random.bytes(150_000).map((byte) => 97 + (byte % 64)); // Deflated to three quarters.
