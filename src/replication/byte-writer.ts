@@ -14,8 +14,14 @@ export interface ByteWriter {
   raw(bytes: Uint8Array): void;
   /** Length, then bytes. */
   block(bytes: Uint8Array): void;
+  /** UTF-8 without a length. */
+  rawText(value: string): void;
   /** Length, then UTF-8. */
   text(value: string): void;
+  /** What was written, until more is. */
+  readonly written: Uint8Array;
+  /** Begins anew in the same memory. */
+  clear(): void;
   /** A copy of what was written. */
   finish(): Uint8Array<ArrayBuffer>;
 }
@@ -74,11 +80,21 @@ export const createByteWriter = (capacityBytes = 256): ByteWriter => {
       varint(bytes.length);
       raw(bytes);
     },
+    rawText: (value) => {
+      reserve(value.length * 3);
+      length += utf8.encodeInto(value, buffer.subarray(length));
+    },
     text: (value) => {
       // Three bytes are the most a UTF-16 unit takes; the length goes before the text, so it is encoded on the side.
       const bytes = utf8.encode(value);
       varint(bytes.length);
       raw(bytes);
+    },
+    get written() {
+      return buffer.subarray(0, length);
+    },
+    clear: () => {
+      length = 0;
     },
     finish: () => buffer.slice(0, length),
   };

@@ -5,6 +5,7 @@
 
 import { bytesToHex } from "../common/ids.ts";
 import { utf8 } from "../common/utf8.ts";
+import { createByteWriter } from "./byte-writer.ts";
 import type { Change } from "./change.ts";
 import type { TableDigest } from "./message.ts";
 
@@ -39,62 +40,40 @@ const separator = 0xff; // Never part of UTF-8, so no two lists of fields run in
 
 /** The bytes of one change after the other, in memory that is used again. */
 const createChangeBytes = (): ((change: Change) => Uint8Array) => {
-  let bytes = new Uint8Array(4096);
-  let view = new DataView(bytes.buffer);
-  let length = 0;
+  const writer = createByteWriter(4096);
+  const number = new Float64Array(1);
+  const numberBytes = new Uint8Array(number.buffer);
 
-  const reserve = (more: number): void => {
-    if (length + more <= bytes.length) return;
-    const larger = new Uint8Array((length + more) * 2);
-    larger.set(bytes);
-    bytes = larger;
-    view = new DataView(larger.buffer);
-  };
-  const putByte = (value: number): void => {
-    reserve(1);
-    bytes[length] = value;
-    length += 1;
-  };
-  const putBytes = (value: Uint8Array): void => {
-    reserve(value.length);
-    bytes.set(value, length);
-    length += value.length;
-  };
-  const putText = (value: string): void => {
-    reserve(value.length * 3);
-    length += utf8.encodeInto(value, bytes.subarray(length));
-  };
   const putNumber = (value: number): void => {
-    reserve(8);
-    view.setFloat64(length, value, true);
-    length += 8;
+    number[0] = value;
+    writer.raw(numberBytes);
   };
   const putValue = ({ valueClass, value }: Change): void => {
     switch (valueClass) {
       case 1:
-        return putText(String(value));
+        return writer.rawText(String(value));
       case 2:
         return putNumber((value as number) + 0); // -0.0 and 0.0 are one value to a merge.
       case 3:
-        return putText(value as string);
+        return writer.rawText(value as string);
       case 4:
-        return putBytes(value as Uint8Array);
+        return writer.raw(value as Uint8Array);
       case 5:
     }
   };
 
   return (change) => {
-    length = 0;
-    putBytes(change.pk);
-    putByte(separator);
-    putText(change.cid);
-    putByte(separator);
-    putByte(change.valueClass);
+    writer.clear();
+    writer.raw(change.pk);
+    writer.byte(separator);
+    writer.rawText(change.cid);
+    writer.byte(separator);
+    writer.byte(change.valueClass);
     putValue(change);
-    putByte(separator);
+    writer.byte(separator);
     putNumber(change.colVersion);
     putNumber(change.cl);
-    return bytes.subarray(0, length);
+    return writer.written;
   };
 };
 
