@@ -15,6 +15,8 @@ type AnswerableCall = Exclude<ReplicaCall, { readonly type: "import" }>;
 export interface CallAnswerer {
   /** Rejects as the methods of Database and Replicator do. */
   answer<C extends AnswerableCall>(call: C): Promise<AnswerTo<C>>;
+  /** The same without any wait, when there is nothing to wait for; else undefined, and nothing was done. */
+  answerAtOnce(call: ReplicaCall): unknown;
   /** Rolls back what is open. Idempotent, never rejects. */
   close(): Promise<void>;
 }
@@ -74,6 +76,10 @@ export const createCallAnswerer = (options: {
 
   return {
     answer: <C extends AnswerableCall>(call: C) => perform(call) as Promise<AnswerTo<C>>,
+    answerAtOnce: (call) =>
+      call.type === "exec" && call.within === undefined && call.id === undefined
+        ? database.execAtOnce(call.request)
+        : undefined,
     close: () => transactions.close(),
   };
 };

@@ -150,6 +150,7 @@ export const openReplicaInWorker = async (
       return progress;
     },
     call: <C extends ReplicaCall>(call: C) => request({ type: "call", call }) as Promise<AnswerTo<C>>,
+    callAtOnce: () => undefined,
     attach: (link) => {
       if (failure !== undefined) return link.close("FAILED");
       const attached: Attached = { link, unconsumed: [], untakenBytes: 0 };

@@ -145,7 +145,14 @@ export const serveReplica = (page: Page): void => {
 
   const answer = async (id: number, request: ReplicaRequest): Promise<void> => {
     try {
-      const value = await (request.type === "call" && ready !== undefined ? ready.call(request.call) : serve(request));
+      let value: unknown;
+      if (request.type === "call" && ready !== undefined) {
+        // What is told of a commit comes a microtask later: nobody is to wait for an answer behind it.
+        value = ready.callAtOnce(request.call);
+        value ??= await ready.call(request.call);
+      } else {
+        value = await serve(request);
+      }
       version = ready?.version ?? version;
       page.post({ type: "answer", id, version, value });
     } catch (error) {

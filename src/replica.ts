@@ -53,6 +53,8 @@ export interface Replica extends ReplicaIdentity {
   readonly version: number;
   readonly progress: readonly PeerProgress[];
   call<C extends ReplicaCall>(call: C): Promise<AnswerTo<C>>;
+  /** The answer of a call that has nothing to wait for; else undefined, and nothing was done. */
+  callAtOnce(call: ReplicaCall): unknown;
   /** Replicates over `link` until either ends. */
   attach(link: Link): void;
   /**
@@ -186,6 +188,7 @@ export const openReplica = async (options: ReplicaOptions, platform: ReplicaPlat
     },
     call: <C extends ReplicaCall>(call: C): Promise<AnswerTo<C>> =>
       (renewing === undefined ? answer(call) : renewing.then(() => answer(call))) as Promise<AnswerTo<C>>,
+    callAtOnce: (call) => (renewing === undefined ? answerer.answerAtOnce(call) : undefined),
     attach: (link) => current.replicator.attach(link),
     renewIdentity,
     on: emitter.on,

@@ -107,6 +107,13 @@ export interface Database {
    */
   exec(request: ExecRequest, id?: RequestId): Promise<ExecResult>;
 
+  /**
+   * The same without any wait, when there is nothing to wait for: the engine is synchronous and at rest, and the statement was
+   * run before and reads, or writes one table. Else undefined, and nothing was done.
+   * A write is told by onCommit() right after the answer.
+   */
+  execAtOnce(request: ExecRequest): ExecResult | undefined;
+
   /** Runs one statement that only reads, as exec does. @throws LedgerError LEDGER_STATEMENT_REFUSED for any other */
   query(request: ExecRequest): Promise<QueryResult>;
 

@@ -7,8 +7,8 @@ export interface EngineHost {
   readonly storage: StorageKind;
   /** Opens a new instance of the engine over the files. Called again after a crash, when the one before is abandoned. */
   openConnection(): Promise<SqliteConnection>;
-  /** Called after a commit, while the engine is at rest. */
-  maintain?(): Promise<void>;
+  /** Asked after each commit: what has to be done now, alone on the connection. */
+  upkeep?(): (() => Promise<void>) | undefined;
   /**
    * Puts `image` in place of the database's file, whole or, when it fails or the process ends meanwhile, not at all; no
    * connection is open then.

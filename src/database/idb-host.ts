@@ -155,11 +155,11 @@ export const openIdbHost = async (name: string, wasmUrl?: string): Promise<Engin
       engine.module.registerVFS(vfs, false);
       return openSqlite({ engine, fileName: databaseFile, vfs: vfs.name, describeIoError, endsOnIoError: true });
     },
-    maintain: async () => {
+    upkeep: () => {
       commitsSincePurge += 1;
-      if (commitsSincePurge < commitsPerPurge) return;
+      if (commitsSincePurge < commitsPerPurge) return undefined;
       commitsSincePurge = 0;
-      await vfs?.purge(`/${databaseFile}`);
+      return async () => vfs?.purge(`/${databaseFile}`);
     },
     replace: async (image) => {
       await closeVfs();

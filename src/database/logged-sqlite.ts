@@ -8,8 +8,8 @@ import type { WriteAheadLogLimits } from "./write-ahead-log.ts";
 
 export interface LoggedSqlite {
   readonly connection: SqliteConnection;
-  /** To be called after commits. */
-  maintain(): Promise<void>;
+  /** To be asked after commits: what has to be done then. */
+  upkeep(): (() => Promise<void>) | undefined;
   /** To be called before another connection is opened, when this one has crashed. */
   abandon(): void;
 }
@@ -34,13 +34,12 @@ export const openLoggedSqlite = async ({
   const files = withWriteAheadLog(directory, fileName, limits);
   engine.module.registerVFS(createSyncVfs({ name: vfs, directory: files }), false);
   const connection = await openSqlite({ engine, fileName, vfs });
-  const maintain = async (): Promise<void> => {
-    if (!files.isJournalOpen) return;
-    // A transaction that did not fit into the log. In exclusive mode SQLite keeps its journal for the next ones as well,
-    // and what closes it is this.
+  /** After a transaction that did not fit into the log: in exclusive mode SQLite keeps its journal for the next ones as well. */
+  const closeJournal = async (): Promise<void> => {
     await connection.all("pragma journal_mode = memory");
     await connection.all("pragma journal_mode = delete");
   };
-  await maintain();
-  return { connection, maintain, abandon: files.abandon };
+  const upkeep = () => (files.isJournalOpen ? closeJournal : undefined);
+  await upkeep()?.();
+  return { connection, upkeep, abandon: files.abandon };
 };

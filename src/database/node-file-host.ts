@@ -90,7 +90,7 @@ export const openNodeFileHost = async (name: string, directory: string, wasmUrl?
       opened = await openLoggedSqlite({ engine, directory: files, fileName, vfs: vfsName });
       return opened.connection;
     },
-    maintain: async () => opened?.maintain(),
+    upkeep: () => opened?.upkeep(),
     replace: (image) => installImage(files, fileName, image),
     release: async () => giveUpLock(),
   };

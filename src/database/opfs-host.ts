@@ -211,7 +211,7 @@ export const openOpfsHost = async (
       });
       return opened.connection;
     },
-    maintain: async () => opened?.maintain(),
+    upkeep: () => opened?.upkeep(),
     replace: (image) => withImportFile(name, handles, (directory) => installImage(directory, databaseFile, image)),
     release: async () => {
       for (const handle of handles.values()) handle.close();

@@ -37,6 +37,10 @@ export interface SqliteConnection extends Connection {
   readonly isSynchronous: boolean;
   prepare(sql: string): MaybePromise<SqliteStatement>;
   openScript(sql: string): Script;
+  /** Whether all() of it would have nothing to wait for: a cached statement of a synchronous engine. */
+  isReady(sql: string): boolean;
+  /** As all(), of what is ready. @throws LedgerError LEDGER_INTERNAL for anything else */
+  allAtOnce(sql: string): SqlValue[][];
   /** Resets what the work before left pending, so that it holds no lock. */
   resetPending(): Promise<void>;
   readonly isInTransaction: boolean;
@@ -190,6 +194,15 @@ export const openSqlite = async ({
     if (params.length > 0) statement.clearBindings();
     return rows;
   };
+  const isReady = (sql: string): boolean => engine.isSynchronous && cache.get(sql) !== undefined;
+  const allAtOnce = (sql: string): SqlValue[][] => {
+    const statement = cache.get(sql);
+    if (statement === undefined || !engine.isSynchronous) throw new LedgerError("LEDGER_INTERNAL", `not ready: ${sql}`);
+    const rows: SqlValue[][] = [];
+    while (statement.step() === true) rows.push(statement.row());
+    void statement.reset(); // No promise.
+    return rows;
+  };
   const run = async (sql: string): Promise<void> => {
     const script = openScript(sql);
     try {
@@ -247,6 +260,8 @@ export const openSqlite = async ({
     prepare,
     openScript,
     all,
+    isReady,
+    allAtOnce,
     run,
     resetPending,
     changes: () => module._sqlite3_changes(database),

@@ -35,6 +35,8 @@ import { createRowWatch } from "./row-watch.ts";
 import type { SqliteConnection } from "./sqlite-connection.ts";
 import { areTablesEqual, isInternalName, readSyncedTables } from "./synced-tables.ts";
 
+const versionSql = "select crsql_db_version()";
+
 interface Session {
   readonly connection: SqliteConnection;
   readonly executor: Executor;
@@ -84,7 +86,7 @@ export const createSqliteDatabase = async (
     isShut = false;
   };
   const refreshVersion = async (): Promise<void> => {
-    const [row] = await session.connection.all("select crsql_db_version()");
+    const [row] = await session.connection.all(versionSql);
     version = Number(row?.[0]);
   };
   const refreshSchema = async (): Promise<void> => {
@@ -140,22 +142,35 @@ export const createSqliteDatabase = async (
     const changes = rowWatch.take(version);
     if (changes.length > 0) events.emit("rows", changes);
   };
+  const tellCommit = (tables: Iterable<string>, origin: CommitOrigin, at = version): void => {
+    // A view that an INSTEAD OF trigger writes through has no rows of its own.
+    const sorted = [...new Set(tables)].filter((table) => !views.has(table)).sort();
+    if (sorted.length > 0) events.emit("commit", { tables: sorted, origin, version: at });
+  };
+  /** The commit stands, whatever becomes of the housekeeping. */
+  const warnOf = (message: string) => (error: unknown) =>
+    logger.warn(message, { message: toLedgerError(error).message });
   const report = async (tables: Iterable<string>, origin: CommitOrigin): Promise<void> => {
-    // The commit stands, whatever becomes of the housekeeping.
-    const warn = (message: string) => (error: unknown) =>
-      logger.warn(message, { message: toLedgerError(error).message });
-    await host.maintain?.().catch(warn("the storage could not be tidied"));
+    await host.upkeep?.()?.().catch(warnOf("the storage could not be tidied"));
     await refreshVersion();
     const who = origin.type === "local" ? siteId : origin.peerId;
     if (rowWatch.isActive) {
       const collected = rowWatch.collect(session.connection, { who, origin: origin.type });
-      await collected.catch(warn("watched rows could not be read"));
+      await collected.catch(warnOf("watched rows could not be read"));
     }
     await refreshSchema();
     tellRows();
-    // A view that an INSTEAD OF trigger writes through has no rows of its own.
-    const sorted = [...new Set(tables)].filter((table) => !views.has(table)).sort();
-    if (sorted.length > 0) events.emit("commit", { tables: sorted, origin, version });
+    tellCommit(tables, origin);
+  };
+
+  /** Of a write that cannot have changed the schema, while nobody watches rows. */
+  const reportAtOnce = (tables: Iterable<string>): void => {
+    const [row] = session.connection.allAtOnce(versionSql);
+    const committed = Number(row?.[0]);
+    version = committed;
+    queueMicrotask(() => tellCommit(tables, { type: "local" }, committed));
+    const upkeep = host.upkeep?.();
+    if (upkeep !== undefined) void alone(upkeep).catch(warnOf("the storage could not be tidied"));
   };
 
   const transact = <T>(
@@ -209,20 +224,30 @@ export const createSqliteDatabase = async (
     return result;
   };
 
-  /** A read that has nothing to wait for does not go through the queue: that would cost more than the read. */
-  const readAtOnce = (request: ExecRequest): Promise<ExecResult> | undefined => {
+  /** The way through the queue would cost more than a read, and a tenth of a small write. */
+  const execAtOnce = (request: ExecRequest): ExecResult | undefined => {
     if (closing !== undefined || !queue.isIdle || isStale || !isUsable(session)) return undefined;
+    const { connection, executor } = session;
+    const read = executor.readAtOnce(request);
+    if (read !== undefined || rowWatch.isActive || !connection.isReady(versionSql)) return read;
     try {
-      const result = session.executor.readAtOnce(request);
-      return result === undefined ? undefined : Promise.resolve(result);
+      const written = executor.writeAtOnce(request);
+      if (written !== undefined) reportAtOnce(written.changedTables);
+      return written?.result;
     } catch (error) {
-      return Promise.reject(error);
+      void alone(async () => {}); // Tidies.
+      throw error;
     }
   };
 
-  const exec = (request: ExecRequest, id?: RequestId): Promise<ExecResult> =>
-    (id === undefined ? readAtOnce(request) : undefined) ??
-    alone(async (current) => {
+  const exec = (request: ExecRequest, id?: RequestId): Promise<ExecResult> => {
+    try {
+      const result = id === undefined ? execAtOnce(request) : undefined;
+      if (result !== undefined) return Promise.resolve(result);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return alone(async (current) => {
       const { executor } = current;
       // VACUUM runs in no transaction, and twice as well as once.
       if (id !== undefined && !isVacuum(request.sql)) return once(current, id, () => executor.exec(request, "inside"));
@@ -230,6 +255,7 @@ export const createSqliteDatabase = async (
       if (mayHaveWritten) await report(changedTables, { type: "local" });
       return result;
     });
+  };
 
   const query = (request: ExecRequest) => alone(({ executor }) => executor.query(request));
 
@@ -344,6 +370,7 @@ export const createSqliteDatabase = async (
     },
     storage: host.storage,
     exec,
+    execAtOnce,
     query,
     batch,
     begin: () => begin(),

@@ -1,6 +1,7 @@
 /** The conformance suite of the Database port: the cases, and a runner for any storage. */
 
 import type { Database } from "../../src/database/database.ts";
+import { atOnceCases } from "./at-once-cases.ts";
 import { backupCases } from "./backup-cases.ts";
 import { commitCases } from "./commit-cases.ts";
 import type { DatabaseCase, DatabaseFixture } from "./database-case.ts";
@@ -17,6 +18,7 @@ import { valueCases } from "./value-cases.ts";
 export const databaseCases: readonly DatabaseCase[] = [
   ...valueCases,
   ...execCases,
+  ...atOnceCases,
   ...queryCases,
   ...guardCases,
   ...syncCases,

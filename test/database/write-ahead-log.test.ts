@@ -31,7 +31,7 @@ const openOver = async (disk: LosingDisk, limits?: typeof smallLimits): Promise<
       });
       return opened.connection;
     },
-    maintain: async () => opened?.maintain(),
+    upkeep: () => opened?.upkeep(),
     replace: async () => {},
     release: async () => {},
   });
@@ -95,6 +95,25 @@ describe("a database file with a write-ahead log", () => {
 
     const before = disk.syncs;
     await database.exec(insert("b", 1));
+    expect(disk.syncs - before).toBe(1);
+  });
+
+  it("flushes once again after a single statement that outgrew the memory, run before", async () => {
+    const disk = createLosingDisk();
+    const database = await openWithNotes(disk);
+    await database.batch(many(0, 2000));
+    await shrinkMemory(database);
+    const everywhere = { sql: "update notes set n = n + ?", params: [1] };
+    await database.exec(insert("a", 1));
+    for (let time = 0; time < 2; time += 1) {
+      const flushes = disk.syncs;
+      await database.exec(everywhere);
+      expect(disk.syncs - flushes).toBeGreaterThan(2);
+    }
+    await database.exec(insert("b", 1));
+
+    const before = disk.syncs;
+    await database.exec(insert("c", 1));
     expect(disk.syncs - before).toBe(1);
   });
 
