@@ -12,6 +12,7 @@ export interface Outcome<T> {
   readonly result: T;
   readonly changedTables: ReadonlySet<string>;
   readonly mayHaveWritten: boolean;
+  readonly failure?: unknown;
 }
 
 export interface BatchRunner {
@@ -24,6 +25,11 @@ const leastBulkRows = 16;
 /** Few at first: when keys are known already, so many rows are inserted in vain. */
 const firstBulkRows = 32;
 const mostBulkRows = 2048;
+
+const wholeOf = (outcome: ExecOutcome): ExecOutcome => {
+  if (outcome.failure !== undefined) throw outcome.failure;
+  return outcome;
+};
 
 export const createBatchRunner = (
   connection: SqliteConnection,
@@ -65,12 +71,12 @@ export const createBatchRunner = (
       const run = (index: number): ExecOutcome | Promise<ExecOutcome> => {
         const request = requests[index] as ExecRequest;
         try {
-          return (
-            executor.writeAtOnce(request) ??
-            executor.exec(request, "inside").catch((error: unknown) => {
-              throw failed(index, error);
-            })
-          );
+          const written = executor.writeAtOnce(request);
+          if (written !== undefined) return wholeOf(written);
+          const executed = executor.exec(request, "inside").then(wholeOf);
+          return executed.catch((error: unknown) => {
+            throw failed(index, error);
+          });
         } catch (error) {
           throw failed(index, error);
         }

@@ -20,6 +20,8 @@ export interface ExecOutcome {
   readonly changedTables: ReadonlySet<string>;
   /** False when every statement only read. */
   readonly mayHaveWritten: boolean;
+  /** Why the statement ended early, when it keeps the rows that it had changed by then, as INSERT OR FAIL does. */
+  readonly failure?: unknown;
 }
 
 /** `alone`: no transaction is open, and whoever calls undoes one that a failure left open; `inside`: one is. */
@@ -29,8 +31,8 @@ export interface Executor {
   /** Inside a transaction a call that fails leaves what was done before it. */
   exec(request: ExecRequest, scope?: ExecScope): Promise<ExecOutcome>;
   /**
-   * The same inside a transaction, without any wait, where nothing has to be waited for: a write of one table whose text is
-   * known, of a synchronous engine.
+   * The same without any wait, where nothing has to be waited for: a write of one table whose text is known, of a
+   * synchronous engine. When it fails, what it left has to be tidied.
    */
   writeAtOnce(request: ExecRequest): ExecOutcome | undefined;
   /** The same without any wait, where nothing has to be waited for: a query whose text is known, of a synchronous engine. */
@@ -89,14 +91,24 @@ export const createExecutor = (
     return Number(row?.[0]) - (await rowWatch.remembered(connection));
   };
 
+  /** Of a statement that failed while it ran. SQLite counts no rows of what it has undone. */
+  const keptBy = ({ writtenTables }: StatementFacts, failure: unknown): ExecOutcome => {
+    if (connection.crash !== undefined || writtenTables.size === 0 || connection.changes() === 0) throw failure;
+    return { result: emptyResult, changedTables: writtenTables, mayHaveWritten: true, failure };
+  };
+
   const runStatement = async ({ statement, facts }: Guarded, rowMode: RowMode): Promise<ExecOutcome> => {
     const changesBefore = facts.isReadOnly || facts.isPlainWrite ? 0 : await totalChanges();
     const columns = statement.columnNames();
     const rows: ExecResult["rows"][number][] = [];
-    for (;;) {
-      const step = statement.step();
-      if (!(step instanceof Promise ? await step : step)) break;
-      rows.push(readRow(statement, columns, rowMode));
+    try {
+      for (;;) {
+        const step = statement.step();
+        if (!(step instanceof Promise ? await step : step)) break;
+        rows.push(readRow(statement, columns, rowMode));
+      }
+    } catch (error) {
+      return keptBy(facts, error);
     }
     if (facts.isReadOnly)
       return { result: { columns, rows, rowsAffected: 0 }, changedTables: new Set(), mayHaveWritten: false };
@@ -128,7 +140,11 @@ export const createExecutor = (
     const { statement, facts } = cached;
     try {
       bindParams(statement, params);
-      void statement.step(); // No promise, and no rows.
+      try {
+        void statement.step(); // No promise, and no rows.
+      } catch (error) {
+        return keptBy(facts, error);
+      }
       const rowsAffected = connection.changes();
       const changedTables = rowsAffected > 0 ? facts.writtenTables : noTables;
       return { result: { columns: [], rows: [], rowsAffected }, changedTables, mayHaveWritten: true };
@@ -219,6 +235,7 @@ export const createExecutor = (
     for (let guarded: Guarded | undefined = first; guarded !== undefined; guarded = await second()) {
       try {
         const outcome = await run(guarded);
+        if (outcome.failure !== undefined) throw outcome.failure;
         ({ result } = outcome);
         rowsAffected += result.rowsAffected;
         for (const table of outcome.changedTables) changedTables.add(table);

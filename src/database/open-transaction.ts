@@ -76,6 +76,7 @@ export const createOpenTransaction = (options: OpenTransactionOptions): OpenTran
             : await executor.migrate(request, migration.changes);
         for (const table of outcome.changedTables) changedTables.add(table);
         mayHaveWritten ||= outcome.mayHaveWritten;
+        if (outcome.failure !== undefined) throw outcome.failure;
         return outcome.result;
       }),
     enableSync: (table) =>

@@ -217,10 +217,11 @@ export const createSqliteDatabase = async (
     const before = await recallRequest(connection, id);
     if (before !== undefined) return before.answer as T;
     await connection.all("begin immediate");
-    const { result, changedTables, mayHaveWritten } = await work();
-    if (mayHaveWritten) await recordRequest(connection, id, result);
+    const { result, changedTables, mayHaveWritten, failure } = await work();
+    if (mayHaveWritten && failure === undefined) await recordRequest(connection, id, result);
     await connection.all("commit");
     if (mayHaveWritten) await report(changedTables, { type: "local" });
+    if (failure !== undefined) throw failure;
     return result;
   };
 
@@ -233,6 +234,7 @@ export const createSqliteDatabase = async (
     try {
       const written = executor.writeAtOnce(request);
       if (written !== undefined) reportAtOnce(written.changedTables);
+      if (written?.failure !== undefined) throw written.failure;
       return written?.result;
     } catch (error) {
       void alone(async () => {}); // Tidies.
@@ -251,8 +253,9 @@ export const createSqliteDatabase = async (
       const { executor } = current;
       // VACUUM runs in no transaction, and twice as well as once.
       if (id !== undefined && !isVacuum(request.sql)) return once(current, id, () => executor.exec(request, "inside"));
-      const { result, changedTables, mayHaveWritten } = await executor.exec(request);
+      const { result, changedTables, mayHaveWritten, failure } = await executor.exec(request);
       if (mayHaveWritten) await report(changedTables, { type: "local" });
+      if (failure !== undefined) throw failure;
       return result;
     });
   };

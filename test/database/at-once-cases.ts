@@ -77,6 +77,43 @@ export const atOnceCases: readonly DatabaseCase[] = [
     },
   },
   {
+    name: "tells of the rows that a failing INSERT OR FAIL keeps, whether it is run for the first time or again",
+    run: async (fixture) => {
+      const database = await openWithNotes(fixture);
+      const request = (id: string) => ({
+        sql: "insert or fail into notes (id, n) values (?, 1), (?, 2), (?, 3)",
+        params: [id, id, `${id} again`],
+      });
+      for (const [index, id] of ["a", "b", "c"].entries()) {
+        const commits = await commitsDuring(database, () =>
+          assertRefused(database.exec(request(id)), "LEDGER_CONSTRAINT"),
+        );
+        assertEqual(await rowsOf(database, "select n from notes where id = ?", [id]), [[1]]);
+        assertEqual(commits, [{ tables: ["notes"], origin: { type: "local" }, version: index + 1 }]);
+      }
+    },
+  },
+  {
+    name: "tells of the rows that a failing INSERT OR FAIL keeps in a transaction, and keeps none of a batch",
+    run: async (fixture) => {
+      const database = await openWithNotes(fixture);
+      const orFail = { sql: "insert or fail into notes (id, n) values (?, 1), (?, 2)", params: ["a", "a"] };
+      const commits = await commitsDuring(database, async () => {
+        const transaction = await database.begin();
+        await assertRefused(transaction.exec(orFail), "LEDGER_CONSTRAINT");
+        await transaction.commit();
+      });
+      assertEqual(commits, [{ tables: ["notes"], origin: { type: "local" }, version: 1 }]);
+      await database.exec({ sql: "delete from notes" });
+      await assertRefused(database.batch([insert("b"), orFail]), "LEDGER_CONSTRAINT", /statement 2 of 2/);
+      await assertRefused(
+        database.exec({ sql: `${orFail.sql.replaceAll("?", "'c'")}; select 1` }),
+        "LEDGER_CONSTRAINT",
+      );
+      assertEqual(await rowsOf(database, "select id from notes"), []);
+    },
+  },
+  {
     name: "tells the rows of a watched table that a statement writes again",
     run: async (fixture) => {
       const database = await openWithNotes(fixture);

@@ -67,6 +67,20 @@ describe("a call made again", () => {
     expect(await countOf(database)).toEqual({ n: 1 });
   });
 
+  it("is told with the rows that it kept when it failed, and keeps no more when it is made again", async () => {
+    const database = await openOn();
+    await database.exec({ sql: "CREATE TABLE n (id INTEGER PRIMARY KEY NOT NULL)" });
+    const commits: Commit[] = [];
+    database.onCommit((commit) => commits.push(commit));
+    const orFail = { sql: "INSERT OR FAIL INTO n VALUES (1), (1), (2)" };
+
+    expect(await codeOf(database.exec(orFail, idOf(0, 1)))).toBe("LEDGER_CONSTRAINT");
+    expect(await codeOf(database.exec(orFail, idOf(0, 1)))).toBe("LEDGER_CONSTRAINT");
+
+    expect(await countOf(database)).toEqual({ n: 1 });
+    expect(commits.map(({ tables }) => tables)).toEqual([["n"]]);
+  });
+
   it.each([
     ["making a table", "CREATE TABLE m (x)"],
     ["dropping one", "DROP TABLE n"],
