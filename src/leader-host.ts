@@ -39,6 +39,9 @@ interface Membership {
   settle: { readonly resolve: () => void; readonly reject: (error: LedgerError) => void } | undefined;
 }
 
+/** In a larger room a newcomer links to some of the others only. */
+const mostExpected = 8;
+
 export const createLeaderHost = ({
   replica,
   network,
@@ -131,7 +134,10 @@ export const createLeaderHost = ({
     );
 
   const watch = (room: Room, own: Membership): void => {
-    room.on("peer-join", (peer) => tell({ name: "peer-join", args: [peer] }));
+    room.on("peer-join", (peer) => {
+      if (room.peers().length <= mostExpected) replica.expect(peer);
+      tell({ name: "peer-join", args: [peer] });
+    });
     room.on("peer-ready", (peer) => tell({ name: "peer-ready", args: [peer] }));
     room.on("peer-leave", (peer) => tell({ name: "peer-leave", args: [peer] }));
     room.on("dropped", refresh);

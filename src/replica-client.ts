@@ -141,6 +141,7 @@ export const openReplicaInWorker = async (
     },
     get epoch() {
       return identity.epoch;
+    expect: (peer) => worker.post({ type: "peer-expected", peer }),
     },
     storage: identity.storage,
     get version() {

@@ -31,6 +31,7 @@ export type PageMessage =
   /** Before `open`, which may come much later or never: see warmUpEngine(). */
   | { readonly type: "warm-up"; readonly wasmUrl?: string }
   | { readonly type: "request"; readonly id: number; readonly request: ReplicaRequest }
+  | { readonly type: "peer-expected"; readonly peer: SiteId }
   | { readonly type: "link-opened"; readonly link: LinkId; readonly peer: LinkPeer; readonly route: Route }
   | { readonly type: "link-frame"; readonly link: LinkId; readonly frame: Uint8Array<ArrayBuffer> }
   /** The link took so many bytes of what it was given. */

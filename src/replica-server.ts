@@ -168,6 +168,8 @@ export const serveReplica = (page: Page): void => {
         return;
       case "request":
         return void answer(message.id, message.request);
+      case "peer-expected":
+        return ready?.expect(message.peer);
       case "link-opened": {
         const pageLink = createPageLink(page, message);
         links.set(message.link, pageLink);

@@ -55,6 +55,8 @@ export interface Replica extends ReplicaIdentity {
   call<C extends ReplicaCall>(call: C): Promise<AnswerTo<C>>;
   /** The answer of a call that has nothing to wait for; else undefined, and nothing was done. */
   callAtOnce(call: ReplicaCall): unknown;
+  /** A link to this replica may be brought soon: what it will ask for can be made ready. */
+  expect(peer: SiteId): void;
   /** Replicates over `link` until either ends. */
   attach(link: Link): void;
   /**
@@ -189,6 +191,7 @@ export const openReplica = async (options: ReplicaOptions, platform: ReplicaPlat
     call: <C extends ReplicaCall>(call: C): Promise<AnswerTo<C>> =>
       (renewing === undefined ? answer(call) : renewing.then(() => answer(call))) as Promise<AnswerTo<C>>,
     callAtOnce: (call) => (renewing === undefined ? answerer.answerAtOnce(call) : undefined),
+    expect: (peer) => current.replicator.expect(peer),
     attach: (link) => current.replicator.attach(link),
     renewIdentity,
     on: emitter.on,

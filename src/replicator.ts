@@ -56,6 +56,8 @@ export interface ReplicatorEvents {
 }
 
 export interface Replicator {
+  /** A link to this replica may be attached soon. */
+  expect(peer: SiteId): void;
   /** Replicates over `link` until it closes. */
   attach(link: Link): void;
   progress(): readonly PeerProgress[];
@@ -206,7 +208,7 @@ export const createReplicator = (options: {
   /** One part at a time, so that only parts are deflated and wait that the link has room for. */
   const readImage = async ({ link, pass, image, offset }: Extract<Effect, { type: "read-image" }>): Promise<void> => {
     await links.get(link)?.session.whenSent();
-    feed({ type: "image-read", link, pass, part: log.readImagePart({ image, offset }) });
+    feed({ type: "image-read", link, pass, part: await log.readImagePart({ image, offset }) });
   };
 
   const takeSnapshot = async ({
@@ -376,6 +378,14 @@ export const createReplicator = (options: {
     });
   };
 
+  const expect = (peer: SiteId): void => {
+    if (closed) return;
+    // It may never come.
+    log.expect(peer).then(() => {
+      if (!closed) setTimer("images", delays.imagesDelayMs);
+    }, reportError);
+  };
+
   const pendingOf = ({ session }: OpenLink): Pending => {
     const core = state.links.get(session.link.id);
     if (core?.phase !== "streaming") return { changes: 1, bytes: 0 };
@@ -385,6 +395,7 @@ export const createReplicator = (options: {
   };
 
   return {
+    expect,
     attach,
     progress: () =>
       [...links.values()].map((open) => {

@@ -42,6 +42,9 @@ const defaultLeastSnapshotCells = 2_000;
 /** Beyond this taking an image, which is one transaction, would hold up its taker for too long. */
 const mostSnapshotCells = 1_000_000;
 
+/** Beyond this an image is not made before somebody asks for it: perhaps nobody will. */
+const mostExpectedCells = 200_000;
+
 /** Changes of one stretch, about. Larger ones hold up what the app asks for, smaller ones cost more per change. */
 const defaultStretchChanges = 4000;
 
@@ -61,8 +64,8 @@ export interface Delta {
   readonly claims: Frontier;
 }
 
-/** Transactions that an image may lack to be given to one more newcomer: those come as changes after it. */
-const mostMissed = 1_000;
+/** Cells that an image may lack to be given to one more newcomer: those come as changes after it. */
+const mostMissedCells = 4_000;
 
 /** A stretch that begins with the log and has an image in place of its groups, of which this is the part to begin with. */
 export type SnapshotStretch = Omit<LogStretch, "quarantineTo"> & { readonly part: ImagePart };
@@ -115,8 +118,10 @@ export interface ChangeLog {
    * @param resume - where to go on in an image that is perhaps still here
    */
   readSnapshot(resume?: ImagePlace): Promise<SnapshotStretch | undefined>;
-  /** The next part of an image; undefined when it is gone. */
-  readImagePart(place: ImagePlace): ImagePart | undefined;
+  /** Makes the image for a replica that may be linked soon, if nothing was ever heard of it: it will most likely ask. */
+  expect(peer: SiteId): Promise<void>;
+  /** The next part of an image, after others have had a turn; undefined when it is gone. */
+  readImagePart(place: ImagePlace): Promise<ImagePart | undefined>;
   /**
    * Takes in what readSnapshot() and readImagePart() gave at a peer, with the cursor in one transaction; undefined before
    * the last part is there. @throws SnapshotRefusedError
@@ -222,11 +227,13 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
   database.onSchemaChange(images.dropMade);
   let making: Promise<MadeImage | undefined> | undefined;
 
+  const isWorthAnImage = async (most: number): Promise<boolean> => {
+    const cells = await database.read((connection) => countCells(connection, database.syncedTables, most + 1));
+    return cells >= leastSnapshotCells && cells <= most;
+  };
+
   const makeImage = async (): Promise<MadeImage | undefined> => {
-    const cells = await database.read((connection) =>
-      countCells(connection, database.syncedTables, mostSnapshotCells + 1),
-    );
-    if (cells < leastSnapshotCells || cells > mostSnapshotCells) return undefined;
+    if (!(await isWorthAnImage(mostSnapshotCells))) return undefined;
     const writer = createSnapshotWriter(() => database.syncedTables, snapshotSliceKeys);
     for (;;) {
       const made = await database.read(async (connection) => {
@@ -239,10 +246,14 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
     }
   };
 
+  /** Not by versions: from one opening of the database to the next they jump. */
+  const missedBy = ({ to }: MadeImage): Promise<number> =>
+    database.read((connection) => countCells(connection, database.syncedTables, mostMissedCells + 1, to));
+
   /** One that is here and not much older, one that is being made, or a new one. */
   const imageOfNow = async (): Promise<MadeImage | undefined> => {
     const newest = images.newest();
-    if (newest !== undefined && database.version - newest.to <= mostMissed) return newest;
+    if (newest !== undefined && (await missedBy(newest)) <= mostMissedCells) return newest;
     making ??= makeImage().finally(() => (making = undefined));
     return making;
   };
@@ -339,7 +350,18 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
       });
     },
 
-    readImagePart: images.partAt,
+    expect: async (peer) => {
+      const isKnown = await database.read(async (connection) => {
+        const cursor = await books.readCursor(connection, peer);
+        return cursor !== undefined || versionOf(await frontierNow(connection), peer) > 0;
+      });
+      if (!isKnown && (await isWorthAnImage(mostExpectedCells))) await imageOfNow();
+    },
+
+    readImagePart: async (place) => {
+      await pause();
+      return images.partAt(place);
+    },
 
     takeSnapshot: async ({ peer, part, cursor }) => {
       const bytes = images.collect(peer, part);

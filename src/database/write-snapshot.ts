@@ -14,17 +14,18 @@ export interface Snapshot {
   readonly to: number;
 }
 
-/** Cells of all tables, counted up to `most`. */
+/** Cells of all tables, or those with a version above `after`, counted up to `most`. */
 export const countCells = async (
   connection: Connection,
   tables: ReadonlyMap<string, SyncedTable>,
   most: number,
+  after = 0,
 ): Promise<number> => {
   let total = 0;
-  for (const { name } of tables.values()) {
+  for (const table of tables.values()) {
     if (total >= most) break;
-    const clock = quoteName(`${name}__crsql_clock`);
-    const [row] = await connection.all(`SELECT count(*) FROM (SELECT 1 FROM ${clock} LIMIT ?)`, [most - total]);
+    const some = `SELECT 1 FROM ${clockOf(table)}${after > 0 ? ` WHERE db_version > ${after}` : ""} LIMIT ?`;
+    const [row] = await connection.all(`SELECT count(*) FROM (${some})`, [most - total]);
     total += Number(row?.[0]);
   }
   return total;

@@ -1,11 +1,14 @@
 /** Snapshots on the real engine: an image makes the same replica as merging, and a forged one changes nothing. */
 
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Applied } from "../../src/database/change-log.ts";
 import type { Snapshot } from "../../src/database/write-snapshot.ts";
 import type { ImagePart } from "../../src/replication/message.ts";
 import { forge, snapshotOf, takeSnapshotOf } from "../support/images.ts";
-import { changesOf, closeLogs, digestOf, openLog, send, sync, type Log } from "./logs.ts";
+import { changesOf, closeLogs, digestOf, mallory, openLog, send, sync, type Log } from "./logs.ts";
 
 afterEach(closeLogs);
 
@@ -188,7 +191,7 @@ describe("an image in parts", () => {
 
     let taken = await give(alice, bob, { ...begun, part: resumed?.part as ImagePart });
     for (let at = 2 * offset; taken === undefined; at += offset) {
-      const part = alice.log.readImagePart({ image: begun.part.image, offset: at });
+      const part = await alice.log.readImagePart({ image: begun.part.image, offset: at });
       taken = await give(alice, bob, { ...begun, part: part as ImagePart });
     }
     await take(alice, carol, await snapshotOf(alice.log));
@@ -196,6 +199,50 @@ describe("an image in parts", () => {
     expect(await changesOf(bob)).toEqual(await changesOf(carol));
     await send(alice, bob);
     expect(await changesOf(bob)).toEqual(await changesOf(alice));
+  });
+
+  it("is given again after the database was opened anew, whose versions jump", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "ledger-image-"));
+    try {
+      const first = await openLog(schema, { ...small, directory });
+      await first.exec("INSERT INTO notes (id) VALUES ('a'), ('b'), ('c')");
+      await first.database.close();
+      const alice = await openLog("", { ...small, directory, nowMs: 1_700_000_000_000 });
+      const before = await alice.log.readSnapshot();
+      await alice.exec("INSERT INTO notes (id) VALUES ('d')");
+      expect(alice.database.version).toBeGreaterThan(1_000_000);
+
+      expect(await alice.log.readSnapshot()).toMatchObject({ part: before?.part, to: before?.to });
+      await alice.exec(
+        `WITH RECURSIVE i(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM i WHERE x < 4001)
+         INSERT INTO tags SELECT x FROM i`,
+      );
+      expect((await alice.log.readSnapshot())?.part.image).toBe(2);
+    } finally {
+      await closeLogs();
+      await rm(directory, { recursive: true });
+    }
+  });
+
+  it("is made for a replica that is expected, unless something of it is here", async () => {
+    const pauses: number[] = [];
+    const pause = async () => void pauses.push(1);
+    const [alice, bob] = [
+      await openLog(schema, { ...small, snapshotSliceKeys: 1, pause }),
+      await openLog(schema, small),
+    ];
+    await alice.exec("INSERT INTO notes (id) VALUES ('a'), ('b'), ('c')");
+    await bob.exec("INSERT INTO notes (id) VALUES ('bob''s')");
+
+    await send(bob, alice);
+    await alice.log.expect(bob.site);
+    expect(pauses).toEqual([]);
+
+    await alice.log.expect(mallory);
+    const made = pauses.length;
+    expect(made).toBeGreaterThan(0);
+    expect((await alice.log.readSnapshot())?.part.image).toBe(1);
+    expect(pauses.length).toBe(made);
   });
 
   it("is another one when it was dropped, or when a table has changed", async () => {
@@ -216,7 +263,7 @@ describe("an image in parts", () => {
     await read(2);
 
     expect(images).toEqual([1, 2, 3]);
-    expect(alice.log.readImagePart({ image: 1, offset: 0 })).toBeUndefined();
+    expect(await alice.log.readImagePart({ image: 1, offset: 0 })).toBeUndefined();
   });
 
   it("is not taken when a part before was dropped", async () => {
@@ -227,7 +274,7 @@ describe("an image in parts", () => {
     await give(alice, bob, begun);
     bob.log.keepImages([], []);
 
-    const part = alice.log.readImagePart({ image: begun.part.image, offset: begun.part.bytes.length });
+    const part = await alice.log.readImagePart({ image: begun.part.image, offset: begun.part.bytes.length });
     await expect(give(alice, bob, { ...begun, part: part as ImagePart })).rejects.toThrow("a part is missing");
   });
 });

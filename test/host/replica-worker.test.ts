@@ -82,6 +82,30 @@ const fill = (replica: Replica, rows: number): Promise<unknown> =>
   });
 
 describe("a replica in a worker", () => {
+  it("answers a plain write that was made before, and tells of its commit after that", async () => {
+    const { replica, worker } = await open();
+    const insert = (id: string) => execOn(replica, { sql: "INSERT INTO notes (id) VALUES (?)", params: [id] });
+    await insert("a");
+    const before = worker.sent.length;
+
+    const told = new Promise((resolve) => replica.on("commit", resolve));
+    await insert("b");
+    expect(replica.version).toBe(2);
+
+    expect(await told).toMatchObject({ tables: ["notes"], version: 2 });
+    expect(worker.sent.slice(before).map(({ type }) => type)).toEqual(["answer", "commit"]);
+  });
+
+  it("passes on who is expected", async () => {
+    const { replica, worker } = await open();
+    const peer = "0b".repeat(16) as SiteId;
+
+    replica.expect(peer);
+    await execOn(replica, { sql: "SELECT 1" });
+
+    expect(worker.received).toContainEqual({ type: "peer-expected", peer });
+  });
+
   it("answers as one beside the page does: rows, identity and version", async () => {
     const { replica } = await open();
     await execOn(replica, { sql: "INSERT INTO notes VALUES (?, ?, '', ?)", params: ["a", "one", 2n ** 60n] });

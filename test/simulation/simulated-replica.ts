@@ -135,7 +135,7 @@ export const orderOf = (replica: SimulatedReplica, effect: Effect, observer: Ord
     }
     case "read-image": {
       const { link, pass } = effect;
-      return async () => ({ type: "image-read", link, pass, part: log.readImagePart(effect) });
+      return async () => ({ type: "image-read", link, pass, part: await log.readImagePart(effect) });
     }
     case "take-snapshot":
       return async () => {

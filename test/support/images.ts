@@ -14,7 +14,7 @@ export const snapshotOf = async (log: ChangeLog): Promise<Snapshot> => {
   const bytes = new Uint8Array(part.size);
   for (let next: ImagePart | undefined = part; next !== undefined;) {
     bytes.set(next.bytes, next.offset);
-    next = log.readImagePart({ image: part.image, offset: next.offset + next.bytes.length });
+    next = await log.readImagePart({ image: part.image, offset: next.offset + next.bytes.length });
   }
   return { bytes, to };
 };
