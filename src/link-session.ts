@@ -10,6 +10,7 @@ import { decodeMessage } from "./replication/codec.ts";
 import { defaultReplicationLimits, type ReplicationLimits } from "./replication/limits.ts";
 import { createPartsJoiner, encodeInParts } from "./replication/message-parts.ts";
 import type { Changes, Message } from "./replication/message.ts";
+import { highWaterBytes } from "./transport/channel.ts";
 import type { Link } from "./transport/link.ts";
 
 /** What a peer is not known to hold yet. */
@@ -66,9 +67,6 @@ const usualChangeBytes = 32;
  */
 const fastBytesPerMs = 3_000;
 
-/** So much is taken at once, however slow the link is: it waits in the channel's buffer. */
-const bufferedBytes = 192 * 1024;
-
 interface Sent {
   readonly to: number;
   readonly changes: number;
@@ -108,8 +106,11 @@ export const createLinkSession = (options: LinkSessionOptions): LinkSession => {
     lastSyncAt = clock.nowMs();
   };
 
-  const isFast = (): boolean =>
-    image.bytes - link.pendingBytes - bufferedBytes > fastBytesPerMs * (clock.nowMs() - image.sinceMs);
+  /** The first part goes as it is: while the channel takes it, the next one can be deflated. */
+  const goesAsItIs = (): boolean =>
+    image.bytes === 0 ||
+    // However slow the link is, so much of what it took waits in the channel's buffer.
+    image.bytes - link.pendingBytes - highWaterBytes > fastBytesPerMs * (clock.nowMs() - image.sinceMs);
 
   const sendBytes = (bytes: Uint8Array<ArrayBuffer>, isPart: boolean): void => {
     const put = (frames: readonly Uint8Array<ArrayBuffer>[]): void => {
@@ -122,7 +123,7 @@ export const createLinkSession = (options: LinkSessionOptions): LinkSession => {
       for (const frame of frames) hasRoom = link.send(frame);
       if (!hasRoom) onFull();
     };
-    const frames = messageToFrames(bytes, !(isPart && isFast()));
+    const frames = messageToFrames(bytes, !(isPart && goesAsItIs()));
     if (outbox === undefined && !(frames instanceof Promise)) return put(frames);
     const turn: Promise<void> = (outbox ?? Promise.resolve())
       .then(async () => put(await frames))

@@ -27,8 +27,6 @@ interface Attached {
   readonly link: Link;
   /** Releases of frames given to the worker, oldest first. */
   readonly unconsumed: (() => void)[];
-  /** Bytes the link was given while it had no room. */
-  untakenBytes: number;
 }
 
 interface Waiting {
@@ -77,12 +75,6 @@ export const openReplicaInWorker = async (
     if (entry !== undefined) how(entry);
   };
 
-  const sendOn = (attached: Attached, frame: Uint8Array<ArrayBuffer>): void => {
-    const bytes = frame.length;
-    if (attached.link.send(frame)) worker.post({ type: "link-taken", link: attached.link.id, bytes });
-    else attached.untakenBytes += bytes;
-  };
-
   worker.onMessage((message) => {
     switch (message.type) {
       case "answer":
@@ -113,10 +105,8 @@ export const openReplicaInWorker = async (
         return emitter.emit("identity", identity);
       case "log":
         return logger?.[message.level](message.message, message.fields);
-      case "link-send": {
-        const attached = links.get(message.link);
-        return attached === undefined ? undefined : sendOn(attached, message.frame);
-      }
+      case "link-send":
+        return void links.get(message.link)?.link.send(message.frame);
       case "link-consumed":
         return links.get(message.link)?.unconsumed.shift()?.();
       case "link-close":
@@ -141,7 +131,6 @@ export const openReplicaInWorker = async (
     },
     get epoch() {
       return identity.epoch;
-    expect: (peer) => worker.post({ type: "peer-expected", peer }),
     },
     storage: identity.storage,
     get version() {
@@ -152,9 +141,10 @@ export const openReplicaInWorker = async (
     },
     call: <C extends ReplicaCall>(call: C) => request({ type: "call", call }) as Promise<AnswerTo<C>>,
     callAtOnce: () => undefined,
+    expect: (peer) => worker.post({ type: "peer-expected", peer }),
     attach: (link) => {
       if (failure !== undefined) return link.close("FAILED");
-      const attached: Attached = { link, unconsumed: [], untakenBytes: 0 };
+      const attached: Attached = { link, unconsumed: [] };
       links.set(link.id, attached);
       const disposer = createDisposer((error) => logger?.error("release failed", { error: String(error) }));
       worker.post({ type: "link-opened", link: link.id, peer: link.peer, route: link.route });
@@ -164,13 +154,7 @@ export const openReplicaInWorker = async (
           worker.post({ type: "link-frame", link: link.id, frame }, [frame.buffer]);
         }),
       );
-      disposer.defer(
-        link.on("writable", () => {
-          const bytes = attached.untakenBytes;
-          attached.untakenBytes = 0;
-          if (bytes > 0) worker.post({ type: "link-taken", link: link.id, bytes });
-        }),
-      );
+      disposer.defer(link.on("taken", (bytes) => worker.post({ type: "link-taken", link: link.id, bytes })));
       disposer.defer(
         link.on("close", (reason) => {
           links.delete(link.id);

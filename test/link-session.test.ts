@@ -90,7 +90,7 @@ test("a message with more changes than one may have is a fault", async () => {
   expect(await fault).toMatch(/^MALFORMED /);
 });
 
-test("a part of an image is deflated unless the link is seen to take more than can be deflated", async () => {
+test("a part of an image is deflated but for the first, until the link is seen to take more than can be deflated", async () => {
   let nowMs = 0;
   let pendingBytes = 0;
   const ofTest = { ...clock, nowMs: () => nowMs };
@@ -122,10 +122,11 @@ test("a part of an image is deflated unless the link is seen to take more than c
     return sent.at(-1);
   };
 
-  expect(await send(0, 1_000, 0)).toBe("deflated"); // Nothing is known.
-  expect(await send(150_000, 10, 0)).toBe("deflated"); // The channel's buffer took it.
-  expect(await send(300_000, 10, 0)).toBe("deflated"); // 28 kB in 20 ms.
-  expect(await send(450_000, 10, 0)).toBe("as it is"); // 141 kB in 30 ms.
-  expect(await send(600_000, 10, 250_000)).toBe("deflated"); // 41 kB in 40 ms.
-  expect(await send(0, 0, 0)).toBe("deflated"); // Another image, perhaps after a while.
+  expect(await send(0, 1_000, 0)).toBe("as it is"); // While it leaves the next can be deflated.
+  expect(await send(150_000, 10, 90_000)).toBe("deflated"); // The channel's buffer took the rest.
+  expect(await send(300_000, 15, 150_000)).toBe("deflated"); // 47 kB in 25 ms.
+  expect(await send(450_000, 15, 150_000)).toBe("as it is"); // 160 kB in 40 ms.
+  expect(await send(600_000, 40, 400_000)).toBe("deflated"); // 60 kB in 80 ms.
+  expect(await send(0, 0, 0)).toBe("as it is"); // Another image.
+  expect(await send(150_000, 10, 150_000)).toBe("deflated");
 });

@@ -58,7 +58,10 @@ export const createLink = (channel: Channel, options: LinkOptions): PeerLink => 
   const events = createHoldingEmitter<LinkEvents, "frame">("frame", (error, event) =>
     logger.error("a link's listener threw", { link: id, event, error: String(error) }),
   );
-  const outbox = createFrameOutbox(channel, limits, () => events.emit("writable"));
+  const outbox = createFrameOutbox(channel, limits, {
+    onTaken: (bytes) => events.emit("taken", bytes),
+    onWritable: () => events.emit("writable"),
+  });
   const inbox = createFrameInbox(limits, {
     onFrame: (frame, consumed) => events.offer(frame, consumed),
     onConsumed: (total) => {

@@ -26,10 +26,18 @@ export interface FrameOutbox {
   readonly pendingBytes: number;
 }
 
-/**
- * @param onWritable - called when the queue is empty after a `send` that returned false; never from within `send`
- */
-export const createFrameOutbox = (channel: Channel, limits: LinkLimits, onWritable: () => void): FrameOutbox => {
+export interface FrameOutboxEvents {
+  /** The channel has all of the oldest frame, of so many bytes. */
+  readonly onTaken: (bytes: number) => void;
+  /** The queue is empty after a `send` that returned false; never called from within `send`. */
+  readonly onWritable: () => void;
+}
+
+export const createFrameOutbox = (
+  channel: Channel,
+  limits: LinkLimits,
+  { onTaken, onWritable }: FrameOutboxEvents,
+): FrameOutbox => {
   const bodyBytes = Math.min(limits.fragmentBytes, channel.maxMessageBytes) - 1;
 
   const queue: Uint8Array<ArrayBuffer>[] = [];
@@ -60,6 +68,7 @@ export const createFrameOutbox = (channel: Channel, limits: LinkLimits, onWritab
       sentOfFirst = isEnd ? 0 : end;
       if (isEnd) queue.shift();
       channel.send(encodeFrameMessage(type, body));
+      if (isEnd) onTaken(frame.length);
     }
     if (!senderWaits) return;
     senderWaits = false;

@@ -18,6 +18,8 @@ export interface LinkEvents {
    * for more.
    */
   frame: readonly [frame: Uint8Array<ArrayBuffer>, consumed: () => void];
+  /** A frame of so many bytes has left the queue, in the order of `send`, and perhaps from within it. */
+  taken: readonly [bytes: number];
   /** Everything queued by `send` has been taken: send more. */
   writable: readonly [];
   /** Gone; last event, once, also after `close()`. */

@@ -125,7 +125,7 @@ describe("a link", () => {
     const pair = createMemoryNetwork().connect();
     const alice = linkOf(pair.alice, createFakeClock());
     pair.cut("alice");
-    for (let messages = 0; messages < 7; messages += 1) pair.alice.send(new Uint8Array(65_536));
+    pair.alice.send(new Uint8Array(highWaterBytes));
 
     for (let pings = 0; pings < 20_000; pings += 1) pair.bob.send(Uint8Array.of(5, 0, 0, 0, 1));
     await new Promise((resolve) => setImmediate(resolve));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createMemoryNetwork } from "../../src/testing.ts";
 import type { MemoryNetworkOptions } from "../../src/testing.ts";
-import type { Channel } from "../../src/transport/channel.ts";
+import { lowWaterBytes, type Channel } from "../../src/transport/channel.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { createSeededRandom } from "../support/seeded-random.ts";
 import { closeReasonOf, collectMessages } from "./frame-collector.ts";
@@ -61,17 +61,17 @@ describe("the memory network", () => {
   });
 
   it("lets out no more than the bandwidth, and drains when the buffer is down to the lower mark", async () => {
-    const { clock, pair, atBob } = timed({ bytesPerSecond: 64 * 1024 });
+    const { clock, pair, atBob } = timed({ bytesPerSecond: lowWaterBytes });
     let drains = 0;
     pair.alice.on("drain", () => (drains += 1));
 
-    for (let messages = 0; messages < 4; messages += 1) pair.alice.send(new Uint8Array(65_536));
-    await clock.advance(1_999);
+    for (let messages = 0; messages < 4; messages += 1) pair.alice.send(new Uint8Array(lowWaterBytes));
+    await clock.advance(2_999);
     const before = { drains, arrived: atBob.length, buffered: pair.alice.bufferedBytes };
     await clock.advance(1);
 
-    expect(before).toEqual({ drains: 0, arrived: 1, buffered: 3 * 65_536 });
-    expect({ drains, arrived: atBob.length }).toEqual({ drains: 1, arrived: 2 });
+    expect(before).toEqual({ drains: 0, arrived: 2, buffered: 2 * lowWaterBytes });
+    expect({ drains, arrived: atBob.length }).toEqual({ drains: 1, arrived: 3 });
   });
 
   it("holds what is sent while cut, one way or both, and loses nothing", async () => {
