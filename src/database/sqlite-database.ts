@@ -237,7 +237,7 @@ export const createSqliteDatabase = async (
       if (written?.failure !== undefined) throw written.failure;
       return written?.result;
     } catch (error) {
-      void alone(async () => {}); // Tidies.
+      void alone(async () => {}).catch(warnOf("the connection could not be tidied"));
       throw error;
     }
   };

@@ -98,12 +98,13 @@ describe("a database whose storage fails", () => {
     await database.close();
   });
 
-  it("goes on with a new connection where a failure is the end of one", async () => {
+  it("goes on with a new connection where a failure is the end of one, once one can be had", async () => {
     const directory = createFaultyDirectory();
     let opened = 0;
     const database = await createSqliteDatabase({
       storage: "memory",
       openConnection: async () => {
+        if (directory.fault !== undefined) throw directory.fault;
         opened += 1;
         const engine = await loadEngine("sync");
         engine.module.registerVFS(createSyncVfs({ name: "files", directory }), false);
@@ -117,6 +118,7 @@ describe("a database whose storage fails", () => {
 
     directory.fault = new Error("EIO");
     await expect(database.exec(insert)).rejects.toMatchObject({ code: "LEDGER_SQL_ERROR" });
+    await new Promise((resolve) => setImmediate(resolve));
     directory.fault = undefined;
     await database.exec(insert);
 
