@@ -116,21 +116,6 @@ export const openWebRtcChannel = (options: WebRtcChannelOptions): WebRtcOpening 
       fingerprints: () => fingerprints,
       release: () => peer.destroy(),
     });
-    // simple-peer tells only once it has read the candidates from statistics, which at first often lack them: it looks again
-    // after 100 ms.
-    dataChannel.addEventListener("open", opens);
-  };
-
-  const opens = (): void => {
-    if (state !== "opening") return;
-    const local = sdpToFingerprint(connection?.localDescription?.sdp ?? "");
-    const remote = sdpToFingerprint(connection?.remoteDescription?.sdp ?? "");
-    if (adopted === undefined || local === undefined || remote === undefined) return finish("ERR_NO_FINGERPRINT");
-    fingerprints = { local, remote };
-    state = "open";
-    cancelTimeout();
-    adopted.start();
-    settle.resolve(adopted.channel);
   };
 
   const watch = (made: RTCPeerConnection): void => {
@@ -188,6 +173,17 @@ export const openWebRtcChannel = (options: WebRtcChannelOptions): WebRtcOpening 
   peer.on("close", () => finish(failure === undefined ? "closed by the peer" : errorToReason(failure)));
   // Its stream sees every message too; unread it would keep them all.
   peer.resume();
+  peer.on("connect", () => {
+    if (state !== "opening") return;
+    const local = sdpToFingerprint(connection?.localDescription?.sdp ?? "");
+    const remote = sdpToFingerprint(connection?.remoteDescription?.sdp ?? "");
+    if (adopted === undefined || local === undefined || remote === undefined) return finish("ERR_NO_FINGERPRINT");
+    fingerprints = { local, remote };
+    state = "open";
+    cancelTimeout();
+    adopted.start();
+    settle.resolve(adopted.channel);
+  });
 
   /** Whether this is the one description that the other role sends, or a candidate of which there are not too many. */
   const isExpected = (signal: WebRtcSignal): boolean => {

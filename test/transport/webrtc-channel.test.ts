@@ -125,18 +125,6 @@ describe("a WebRTC channel", () => {
     await expect(opening.opened).rejects.toMatchObject({ reason: "left" });
   });
 
-  it("is open with the data channel, whatever simple-peer still waits for", async () => {
-    const { connection, opening, offered } = start();
-    await offered;
-    opening.signal(answer("BB:02"));
-    await settle();
-
-    connection?.dataChannels[0]?.fire("open");
-
-    expect((await opening.opened).fingerprints.remote).toContain("bb:02");
-    expect(connection?.connectionState).toBe("new");
-  });
-
   it("does not open when it cannot say which fingerprint counts", async () => {
     const { connection, opening, offered } = start();
     await offered;
