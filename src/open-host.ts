@@ -29,6 +29,7 @@ import { createPageLifecycle } from "./tabs/page-lifecycle.ts";
 import { createPortMeetings } from "./tabs/port-meetings.ts";
 import { openTabHost } from "./tabs/tab-host.ts";
 import { createWebLocks } from "./tabs/web-locks.ts";
+import type { Network } from "./network.ts";
 import { createWebNetwork } from "./web-network.ts";
 import { connectPortBroker, startReplicaWorker } from "./worker-endpoint.ts";
 import { createWorkerStock, type WorkerStock } from "./worker-stock.ts";
@@ -107,11 +108,17 @@ const openLeader = async (
   return createLeaderHost({
     ...platform,
     replica,
-    network: options.network ?? createWebNetwork({ ...platform, bearer: options.bearer }),
+    network: options.network ?? openWebNetwork(options, platform),
     deriveKeys: (token) => openRoomKeys(token, keyCache),
     forgetKeys: (token) => forgetRoomKeys(token, keyCache),
     options,
   });
+};
+
+const openWebNetwork = ({ bearer, signalingUrl }: ResolvedOptions, platform: Platform): Network => {
+  const network = createWebNetwork({ ...platform, bearer });
+  if (signalingUrl !== undefined) network.prepare();
+  return network;
 };
 
 const openReplicaHere = async (
