@@ -15,7 +15,7 @@ type AnswerableCall = Exclude<ReplicaCall, { readonly type: "import" }>;
 export interface CallAnswerer {
   /** Rejects as the methods of Database and Replicator do. */
   answer<C extends AnswerableCall>(call: C): Promise<AnswerTo<C>>;
-  /** The same without any wait, when there is nothing to wait for; else undefined, and nothing was done. */
+  /** The same without any wait, when there is nothing to wait for; else undefined, and nothing was done. Throws what it would reject with. */
   answerAtOnce(call: ReplicaCall): unknown;
   /** Rolls back what is open. Idempotent, never rejects. */
   close(): Promise<void>;

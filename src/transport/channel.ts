@@ -35,6 +35,6 @@ export interface Channel {
   close(reason: string): void;
 }
 
-/** Stop filling above, go on below: facts measured with 16-64 KiB messages on Chromium. */
+/** Stop filling above, go on below: measured on Chromium, docs/decisions/0005. */
 export const highWaterBytes = 64 * 1024;
 export const lowWaterBytes = 32 * 1024;
