@@ -29,6 +29,7 @@ export const errorCodes = {
   LEDGER_TABLE_DEFAULT_MISSING: "a NOT NULL column of a synced table needs a DEFAULT",
   LEDGER_TABLE_AUTOINCREMENT: "a synced table cannot use AUTOINCREMENT; make ids with uuidv7()",
   LEDGER_TABLE_COLLATION: "the key of a synced table needs the BINARY collation",
+  LEDGER_TABLE_TOO_WIDE: "a synced table can have 63 columns at most",
   LEDGER_ENGINE_UNAVAILABLE: "the SQLite engine could not be loaded; check wasmUrl and the content security policy",
   LEDGER_ROW_NOT_SENT: "a synced row holds a key or a value that no peer takes; it stays on this replica",
   LEDGER_STORAGE_UNAVAILABLE: "the requested storage cannot be used in this browser or context",

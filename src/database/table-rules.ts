@@ -49,6 +49,9 @@ const readColumns = async (connection: Connection, table: string): Promise<Colum
   }));
 };
 
+/** Their values before and after an UPDATE, and the table's name, are arguments of one function, which SQLite gives 127. */
+const mostColumns = 63;
+
 const checkColumns = (table: string, columns: readonly Column[]): void => {
   for (const { name, isNotNull, hasDefault, keyPosition, isGenerated } of columns) {
     if (!isSyncableName(name) || isInternalName(name)) {
@@ -72,6 +75,13 @@ const checkColumns = (table: string, columns: readonly Column[]): void => {
   }
   if (!columns.some(({ keyPosition }) => keyPosition > 0)) {
     refuse("LEDGER_TABLE_KEY_INVALID", `${table} has no primary key; add id TEXT PRIMARY KEY NOT NULL`);
+  }
+  const count = columns.filter(({ isGenerated }) => !isGenerated).length;
+  if (count > mostColumns) {
+    refuse(
+      "LEDGER_TABLE_TOO_WIDE",
+      `${table} has ${count} columns, and a synced table can have ${mostColumns}; put some into a table of the same key, or several into one as JSON`,
+    );
   }
 };
 

@@ -20,6 +20,10 @@ const migrate = async (database: Database, work: (tx: OpenTransaction) => Promis
 };
 const run = (database: Database, sql: string): Promise<void> => migrate(database, (tx) => tx.exec({ sql }));
 
+/** Statements that add `count` columns to notes. */
+const addColumns = (count: number): string =>
+  Array.from({ length: count }, (_, index) => `alter table notes add column c${index}`).join("; ");
+
 const changes = (database: Database) =>
   rowsOf(database, `select "table", cid, val, col_version from crsql_changes order by db_version, seq`);
 
@@ -118,6 +122,7 @@ export const migrationCases: readonly DatabaseCase[] = [
         ["alter table notes add column m text not null", "LEDGER_SQL_ERROR", /NOT NULL/],
         ["alter table notes add column m default (random())", "LEDGER_SQL_ERROR", /non-constant/],
         ["alter table notes add column owner text references notes (id)", "LEDGER_TABLE_FOREIGN_KEY", /REFERENCES/],
+        [addColumns(61), "LEDGER_TABLE_TOO_WIDE", /64 columns/],
         [`alter table notes add column "two words"`, "LEDGER_TABLE_NAME_INVALID", /plain name/],
         [
           "alter table notes drop column n; alter table notes add column n default 7",

@@ -7,6 +7,9 @@ import type { SqlValue } from "../../src/database/value.ts";
 import { assertEqual, assertRefused } from "./assert.ts";
 import { openWithNotes, rowsOf, type DatabaseCase } from "./database-case.ts";
 
+/** `count` names with commas between. */
+const columnNames = (count: number): string => Array.from({ length: count }, (_, index) => `c${index}`).join(", ");
+
 const refusedTables: readonly (readonly [string, string, LedgerErrorCode, RegExp])[] = [
   ["missing", "select 1", "LEDGER_TABLE_NOT_FOUND", /create it/],
   ["v", "create view v as select 1 as a", "LEDGER_TABLE_NOT_FOUND", /view/],
@@ -46,6 +49,7 @@ const refusedTables: readonly (readonly [string, string, LedgerErrorCode, RegExp
     "LEDGER_SCHEMA_CHANGE_REFUSED",
     /sync_bit/,
   ],
+  ["t14", `create table t14 (id text primary key not null, ${columnNames(63)})`, "LEDGER_TABLE_TOO_WIDE", /64 columns/],
 ];
 
 const goodTables: readonly (readonly [string, string, string])[] = [
@@ -74,6 +78,11 @@ const goodTables: readonly (readonly [string, string, string])[] = [
   ],
   ["only_key", "(id text primary key not null)", "insert into only_key values ('k')"],
   ["checked", "(id text primary key not null, a check (a > 0))", "insert into checked values ('k', 1)"],
+  [
+    "widest",
+    `(a text not null, b text not null, ${columnNames(61)}, more as (c1 || c2), primary key (b, a))`,
+    "insert into widest (a, b, c60) values ('k', 'l', 1)",
+  ],
   ["MixedCase", "(Id text primary key not null, A)", "insert into MixedCase values ('k', 1)"],
 ];
 
