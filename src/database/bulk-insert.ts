@@ -10,6 +10,7 @@
 
 import type { Connection, MaybePromise } from "./connection.ts";
 import type { SyncedTable } from "./database.ts";
+import { clockOf, keysOf, list } from "./engine-tables.ts";
 import type { SqliteConnection } from "./sqlite-connection.ts";
 import { stripSql } from "./sql-text.ts";
 import { isInternalName, quoteName } from "./synced-tables.ts";
@@ -64,9 +65,9 @@ const isOrdinary = async (connection: Connection, table: string): Promise<boolea
 
 const createBulkInsert = (connection: SqliteConnection, table: SyncedTable): BulkInsert => {
   const rows = `main.${quoteName(table.name)}`;
-  const keys = `main.${quoteName(`${table.name}__crsql_pks`)}`;
-  const cells = `main.${quoteName(`${table.name}__crsql_clock`)}`;
-  const keyColumns = table.keyColumns.map(quoteName).join(", ");
+  const keys = keysOf(table);
+  const cells = clockOf(table);
+  const keyColumns = list(table.keyColumns);
   // A row without any other column has one cell that says that it is there.
   const names = table.valueColumns.length === 0 ? ["-1"] : table.valueColumns;
   const cellNames = names.map((name) => `('${name}')`).join(", ");

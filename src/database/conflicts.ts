@@ -7,6 +7,7 @@ import { bytesToSiteId, siteIdToBytes, type SiteId } from "../common/ids.ts";
 import { rowSentinel, type Change } from "../replication/change.ts";
 import type { Connection } from "./connection.ts";
 import type { SyncedTable } from "./database.ts";
+import { clockOf, keysOf } from "./engine-tables.ts";
 import type { RowValues } from "./row-change.ts";
 import { quoteName } from "./synced-tables.ts";
 import type { SqlValue } from "./value.ts";
@@ -80,8 +81,8 @@ export const createUnseenWrites = (
   const look = async (table: SyncedTable, pk: Uint8Array): Promise<LookedAt> => {
     const key = await unpackKey(connection, pk);
     const found = await connection.all(
-      `SELECT c.col_name FROM ${quoteName(`${table.name}__crsql_pks`)} p
-       JOIN ${quoteName(`${table.name}__crsql_clock`)} c ON c.key = p.__crsql_key
+      `SELECT c.col_name FROM ${keysOf(table)} p
+       JOIN ${clockOf(table)} c ON c.key = p.__crsql_key
        WHERE ${isRow(table, "p")} AND c.site_id = 0 AND c.db_version > ?`,
       [...key, seen],
     );

@@ -18,7 +18,7 @@
 
 import { rowSentinel } from "../replication/change.ts";
 import type { SyncedTable } from "./database.ts";
-import { quoteName } from "./synced-tables.ts";
+import { list } from "./engine-tables.ts";
 
 /** Schema name of an attached image. */
 export const image = "image";
@@ -40,17 +40,6 @@ export const cellColumns = ({ valueColumns }: SyncedTable): readonly string[] =>
 /** The cells of a fresh row, each at its place in it. A row of nothing but its key has the one that says that it is there. */
 export const freshColumns = ({ valueColumns }: SyncedTable): readonly string[] =>
   valueColumns.length > 0 ? valueColumns : [rowSentinel];
-
-export const list = (names: readonly string[], prefix = ""): string =>
-  names.map((name) => prefix + quoteName(name)).join(", ");
-
-export const clockOf = ({ name }: SyncedTable): string => `main.${quoteName(`${name}__crsql_clock`)}`;
-
-export const keysOf = ({ name }: SyncedTable): string => `main.${quoteName(`${name}__crsql_pks`)}`;
-
-/** Whether row `r` of the table has the key of record `k`. */
-export const isKeyOf = ({ keyColumns }: SyncedTable): string =>
-  keyColumns.map((name) => `r.${quoteName(name)} = k.${quoteName(name)}`).join(" AND ");
 
 export const inOrder = (tables: ReadonlyMap<string, SyncedTable>): readonly SyncedTable[] =>
   [...tables.values()].sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -9,6 +9,7 @@ import { bytesToSiteId, siteIdToBytes, type SiteId } from "../common/ids.ts";
 import { versionOf, type Frontier } from "../replication/frontier.ts";
 import type { Connection } from "./connection.ts";
 import type { SyncedTable } from "./database.ts";
+import { clockOf } from "./engine-tables.ts";
 
 export const runSchema = `
   CREATE TABLE IF NOT EXISTS ledger_run (
@@ -180,7 +181,7 @@ export const tidyRuns = async (
   count: number,
 ): Promise<number> => {
   const isAlive = [...tables].map(
-    ({ name }) => `EXISTS (SELECT 1 FROM "${name}__crsql_clock" WHERE db_version BETWEEN r.first AND r.last)`,
+    (table) => `EXISTS (SELECT 1 FROM ${clockOf(table)} WHERE db_version BETWEEN r.first AND r.last)`,
   );
   const rows = (await connection.all(
     `SELECT r.first, r.last, r.site, r.origin_last, ${isAlive.join(" OR ") || 1} FROM ledger_run r

@@ -10,7 +10,8 @@ import { defaultReplicationLimits, maxCounter } from "../replication/limits.ts";
 import { newestVersion } from "./change-reader.ts";
 import type { Connection } from "./connection.ts";
 import type { SyncedTable } from "./database.ts";
-import { clockOf, freshColumns, image, isKeyOf, ownOrdinal, schemaOf, sentinelNumber } from "./image-form.ts";
+import { clockOf, isKeyOf } from "./engine-tables.ts";
+import { freshColumns, image, ownOrdinal, schemaOf, sentinelNumber } from "./image-form.ts";
 import { SnapshotRefusedError, type SnapshotRefusal } from "./snapshot-refused.ts";
 import { quoteName } from "./synced-tables.ts";
 

@@ -8,17 +8,8 @@ import { bytesToSiteId, type SiteId } from "../common/ids.ts";
 import { siteNumber } from "./bookkeeping.ts";
 import type { Connection } from "./connection.ts";
 import type { SyncedTable } from "./database.ts";
-import {
-  cellColumns,
-  clockOf,
-  columnsOf,
-  freshColumns,
-  image,
-  inOrder,
-  keysOf,
-  list,
-  ownOrdinal,
-} from "./image-form.ts";
+import { clockOf, keysOf, list } from "./engine-tables.ts";
+import { cellColumns, columnsOf, freshColumns, image, inOrder, ownOrdinal } from "./image-form.ts";
 import { assertConsistent, assertContent, assertHoldsNothing, assertSchema, refuse } from "./snapshot-rules.ts";
 import { quoteName } from "./synced-tables.ts";
 

@@ -3,7 +3,8 @@
 import { newestVersion } from "./change-reader.ts";
 import type { Connection } from "./connection.ts";
 import type { SyncedTable } from "./database.ts";
-import { cellColumns, clockOf, freshColumns, inOrder, isKeyOf, keysOf, list, schemaOf } from "./image-form.ts";
+import { clockOf, isKeyOf, keysOf, list } from "./engine-tables.ts";
+import { cellColumns, freshColumns, inOrder, schemaOf } from "./image-form.ts";
 import { ownSite } from "./origin-runs.ts";
 import { quoteName } from "./synced-tables.ts";
 
