@@ -25,7 +25,7 @@ import {
   type Conflict,
 } from "./conflicts.ts";
 import type { Connection, MaybePromise } from "./connection.ts";
-import type { Database } from "./database.ts";
+import type { Database, SyncedTable } from "./database.ts";
 import { readDigest, type Digest } from "./digest-reader.ts";
 import { createImageShelf, type MadeImage } from "./image-shelf.ts";
 import { newestMigration } from "./migration-log.ts";
@@ -160,7 +160,12 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
   const { leastSnapshotCells = defaultLeastSnapshotCells, snapshotSliceKeys } = options;
   const { pause = () => new Promise<void>((resolve) => setTimeout(resolve)) } = options;
   const own = database.siteId;
-  const tables = () => [...database.syncedTables.values()];
+  let listed = { of: database.syncedTables, tables: [...database.syncedTables.values()] };
+  const tables = (): readonly SyncedTable[] => {
+    const of = database.syncedTables;
+    if (of !== listed.of) listed = { of, tables: [...of.values()] };
+    return listed.tables;
+  };
   const frontierNow = (connection: Connection): Promise<Frontier> => readFrontier(connection, tables(), own);
 
   /** Where the tidying of runs goes on; a rolled back one is made up for in the next round. */

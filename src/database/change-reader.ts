@@ -1,6 +1,6 @@
 /**
- * Reads stretches of the own log out of `crsql_changes`. Cuts only between versions: a version is a transaction, and in
- * a merged one `seq` is no safe place to cut. Never has two cursors on `crsql_changes` open, which cr-sqlite forbids.
+ * Reads stretches of the own log. Cuts only between versions: a version is a transaction, and in a merged one `seq` is no
+ * safe place to cut.
  */
 
 import type { SiteId } from "../common/ids.ts";
@@ -11,7 +11,9 @@ import { defaultReplicationLimits } from "../replication/limits.ts";
 import { keyColumnCount } from "../replication/validate.ts";
 import { readFrontierAt } from "./bookkeeping.ts";
 import type { Connection, Statement } from "./connection.ts";
+import { changesInOrder, changesInPlaces, changesOf } from "./change-rows.ts";
 import type { SyncedTable } from "./database.ts";
+import { clockOf } from "./engine-tables.ts";
 import { wantedRanges, type Range } from "./origin-runs.ts";
 
 /** A stretch ends with the version in which it reaches this size; well within what a message may have. */
@@ -36,13 +38,11 @@ const isSendable = (change: Change): boolean => {
   return typeof change.value === "string" && utf8.encode(change.value).length <= maxValueBytes;
 };
 
-const changeColumns = `"table", pk, cid, val, col_version, cl, seq, db_version`;
-
 /** The newest stored version: of all that was ever stored here, not of what is left. 0 when nothing is. */
 export const newestVersion = async (connection: Connection, tables: Iterable<SyncedTable>): Promise<number> => {
   let newest = 0;
   for (const table of tables) {
-    const rows = await connection.all(`SELECT max(db_version) FROM "${table.name}__crsql_clock"`);
+    const rows = await connection.all(`SELECT max(db_version) FROM ${clockOf(table)}`);
     newest = Math.max(newest, (rows[0]?.[0] as number | null | undefined) ?? 0);
   }
   return newest;
@@ -79,7 +79,7 @@ export const cutOff = async (
   for (const table of tables) {
     if (first === end) return end;
     const rows = await connection.all(
-      `SELECT db_version FROM "${table.name}__crsql_clock" WHERE db_version >= ? AND db_version <= ?
+      `SELECT db_version FROM ${clockOf(table)} WHERE db_version >= ? AND db_version <= ?
        ORDER BY db_version LIMIT 1 OFFSET ?`,
       [first, end, limit],
     );
@@ -133,9 +133,7 @@ export const readStretch = async (
   let count = 0;
   let bytes = 0;
   let unsendable = 0;
-  const statement = await connection.prepare(
-    `SELECT ${changeColumns} FROM crsql_changes WHERE db_version >= ? AND db_version <= ? ORDER BY db_version, seq`,
-  );
+  const statement = await connection.prepare(changesInOrder(tables));
 
   /** Reads one span; false when the stretch ends in it. */
   const readSpan = async (span: readonly Range[]): Promise<boolean> => {
@@ -194,7 +192,7 @@ const countBeyond = async (connection: Connection, tables: Iterable<SyncedTable>
   let total = 0;
   for (const table of tables) {
     const rows = await connection.all(
-      `SELECT count(*) FROM (SELECT 1 FROM "${table.name}__crsql_clock" WHERE db_version > ? LIMIT ?)`,
+      `SELECT count(*) FROM (SELECT 1 FROM ${clockOf(table)} WHERE db_version > ? LIMIT ?)`,
       [version, mostCounted],
     );
     total += rows[0]?.[0] as number;
@@ -208,14 +206,12 @@ const countBeyond = async (connection: Connection, tables: Iterable<SyncedTable>
  */
 export const visitChanges = async (
   connection: Connection,
+  tables: readonly SyncedTable[],
   { first, last }: Pick<Range, "first" | "last">,
   visit: (change: Change) => void,
   places?: { readonly from: number; readonly before: number },
 ): Promise<void> => {
-  const inPlaces = places === undefined ? "" : " AND seq >= ? AND seq < ?";
-  const statement = await connection.prepare(
-    `SELECT ${changeColumns} FROM crsql_changes WHERE db_version >= ? AND db_version <= ?${inPlaces}`,
-  );
+  const statement = await connection.prepare(places === undefined ? changesOf(tables) : changesInPlaces(tables));
   try {
     const bounds = places === undefined ? [first, last] : [first, last, places.from, places.before];
     bounds.forEach((bound, index) => statement.bind(index + 1, 1, bound));

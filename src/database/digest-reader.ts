@@ -9,6 +9,7 @@ import type { TableDigest } from "../replication/message.ts";
 import { cutOff, newestVersion, visitChanges } from "./change-reader.ts";
 import type { Connection } from "./connection.ts";
 import type { Database, SyncedTable } from "./database.ts";
+import { clockOf } from "./engine-tables.ts";
 
 /** About ten milliseconds of reading. */
 const sliceChanges = 1_000;
@@ -56,7 +57,7 @@ export const readDigest = async (
     const isSame = await inSlice(async (connection) => {
       end = await cutOff(connection, tables, { first, last: begun.newest }, sliceChanges);
       if (first === end) size = await sizeOf(connection, tables, end);
-      if (size <= 2 * sliceChanges) await visitChanges(connection, { first, last: end }, builder.add);
+      if (size <= 2 * sliceChanges) await visitChanges(connection, tables, { first, last: end }, builder.add);
     });
     if (!isSame) return undefined;
     if (size > 2 * sliceChanges) {
@@ -65,7 +66,7 @@ export const readDigest = async (
         await pause();
         const places = { from: seq, before: seq + width };
         const goesOn = await inSlice((connection) =>
-          visitChanges(connection, { first: end, last: end }, builder.add, places),
+          visitChanges(connection, tables, { first: end, last: end }, builder.add, places),
         );
         if (!goesOn) return undefined;
       }
@@ -79,8 +80,8 @@ export const readDigest = async (
 /** Places that the changes of a version have in it: one more than the last. */
 const sizeOf = async (connection: Connection, tables: readonly SyncedTable[], version: number): Promise<number> => {
   let size = 0;
-  for (const { name } of tables) {
-    const [row] = await connection.all(`SELECT max(seq) FROM "${name}__crsql_clock" WHERE db_version = ?`, [version]);
+  for (const table of tables) {
+    const [row] = await connection.all(`SELECT max(seq) FROM ${clockOf(table)} WHERE db_version = ?`, [version]);
     size = Math.max(size, ((row?.[0] ?? -1) as number) + 1);
   }
   return size;
