@@ -118,6 +118,18 @@ export const siteNumber = async (connection: Connection, site: SiteId): Promise<
   return made[0]?.[0] as number;
 };
 
+/** {@link siteNumber} that looks each site up once; for one transaction, since undoing it takes numbers back. */
+export type SiteNumbers = (site: SiteId) => Promise<number>;
+
+export const createSiteNumbers = (connection: Connection): SiteNumbers => {
+  const numbers = new Map<SiteId, Promise<number>>();
+  return (site) => {
+    let number = numbers.get(site);
+    if (number === undefined) numbers.set(site, (number = siteNumber(connection, site)));
+    return number;
+  };
+};
+
 /** Raises an entry of the frontier; never lowers it. @param site - number of the site, or {@link ownSite} */
 export const raiseEntry = async (connection: Connection, site: number, version: number): Promise<void> => {
   await connection.all(
@@ -137,9 +149,10 @@ export const readCursor = async (connection: Connection, peer: SiteId): Promise<
   return { epoch: bytesToHex(row[0] as Uint8Array) as Epoch, position: row[1] as number };
 };
 
-export const writeCursor = async (connection: Connection, peer: SiteId, cursor: Cursor): Promise<void> => {
+/** @param peer - its number */
+export const writeCursor = async (connection: Connection, peer: number, cursor: Cursor): Promise<void> => {
   await connection.all("INSERT OR REPLACE INTO ledger_cursor (site, epoch, position) VALUES (?, ?, ?)", [
-    await siteNumber(connection, peer),
+    peer,
     hexToBytes(cursor.epoch),
     cursor.position,
   ]);
@@ -171,7 +184,5 @@ export const readFrontierAt = async (connection: Connection, own: SiteId, newest
 
 /** To be called before a merge, which makes the newest version one from elsewhere. */
 export const noteOwnVersion = async (connection: Connection, newest: number): Promise<void> => {
-  if (newest === 0 || !(await isOwnVersion(connection, newest))) return;
-  await closeOwnRun(connection, newest);
-  await raiseEntry(connection, ownSite, newest);
+  if (newest > 0 && (await closeOwnRun(connection, newest))) await raiseEntry(connection, ownSite, newest);
 };

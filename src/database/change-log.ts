@@ -206,15 +206,28 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
     connection: Connection,
     groups: readonly ChangeGroup[],
     seenThen: number,
+    numberOf: books.SiteNumbers,
     wrote: (who: SiteId) => MaybePromise<void>,
   ): Promise<Merged> => {
     found = { conflicts: [], seen: storedSeen };
-    if (groups.length === 0) return { count: 0, quarantined: 0, unknown: false, tables: [] };
+    const readNewest = (): Promise<number> => newestVersion(connection, tables());
+    const newest = await readNewest();
+    if (groups.length === 0) return { count: 0, quarantined: 0, unknown: false, tables: [], newest };
     const known = database.syncedTables;
-    const isUnseen = versionOf(await frontierNow(connection), own) > seenThen;
+    const isUnseen = versionOf(await books.readFrontierAt(connection, own, newest), own) > seenThen;
     const unseen = isUnseen ? createUnseenWrites(connection, known, seenThen) : undefined;
     const before = isUnseen ? await newestConflict(connection) : 0;
-    const merged = await mergeGroups({ connection, tables: known, own, groups, unseen, wrote });
+    const merged = await mergeGroups({
+      connection,
+      tables: known,
+      own,
+      groups,
+      newest,
+      readNewest,
+      numberOf,
+      unseen,
+      wrote,
+    });
     if (seen > storedSeen) await writeSeen(connection, seen);
     const hasConflicts = isUnseen && (await newestConflict(connection)) !== before;
     if (hasConflicts) await forgetOldConflicts(connection);
@@ -225,7 +238,7 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
   const replayQuarantine = (): Promise<number> =>
     database.transact({ type: "remote", peerId: own }, async (connection, wrote) => {
       const groups = await takeFromQuarantine(connection, (change) => isApplicable(database.syncedTables, change));
-      const merged = await merge(connection, groups, seen, wrote);
+      const merged = await merge(connection, groups, seen, books.createSiteNumbers(connection), wrote);
       return { result: merged.count, tables: merged.tables };
     });
   const images = createImageShelf(options.imagePartBytes);
@@ -270,7 +283,7 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
         async (connection, wrote) => {
           const taken = await takeSnapshot(connection, database.syncedTables, own, cursor.position);
           await wrote(peer);
-          await books.writeCursor(connection, peer, cursor);
+          await books.writeCursor(connection, await books.siteNumber(connection, peer), cursor);
           const result = { count: taken.count, grew: true, unknown: false, frontier: await frontierNow(connection) };
           return { result, tables: taken.tables };
         },
@@ -316,20 +329,21 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
     apply: async (delta) => {
       const seenThen = seen;
       const applied = await database.transact({ type: "remote", peerId: delta.peer }, async (connection, wrote) => {
-        const merged = await merge(connection, delta.groups, seenThen, wrote);
+        const numberOf = books.createSiteNumbers(connection);
+        const merged = await merge(connection, delta.groups, seenThen, numberOf, wrote);
         for (const [site, version] of delta.claims) {
           // Of the own writes others can tell only what was lost: the rest is known from the log itself.
           if (site === own && books.lostAfter(epochs, version) === undefined) continue;
-          const number = site === own ? ownSite : await books.siteNumber(connection, site);
+          const number = site === own ? ownSite : await numberOf(site);
           await books.raiseEntry(connection, number, version);
         }
-        await books.writeCursor(connection, delta.peer, delta.cursor);
+        await books.writeCursor(connection, await numberOf(delta.peer), delta.cursor);
         tidiedTo = await tidyRuns(connection, tables(), tidiedTo, Math.min(2 * delta.groups.length + 2, mostTidied));
         const result = {
           count: merged.count,
           grew: merged.count + merged.quarantined > 0,
           unknown: merged.unknown,
-          frontier: await frontierNow(connection),
+          frontier: await books.readFrontierAt(connection, own, merged.newest),
         };
         return { result, tables: merged.tables };
       });

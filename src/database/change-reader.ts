@@ -11,7 +11,7 @@ import { defaultReplicationLimits } from "../replication/limits.ts";
 import { keyColumnCount } from "../replication/validate.ts";
 import { readFrontierAt } from "./bookkeeping.ts";
 import type { Connection, Statement } from "./connection.ts";
-import { changesInOrder, changesInPlaces, changesOf } from "./change-rows.ts";
+import { changesInOrder, changesInPlaces, changesOf, newestVersions } from "./change-rows.ts";
 import type { SyncedTable } from "./database.ts";
 import { clockOf } from "./engine-tables.ts";
 import { wantedRanges, type Range } from "./origin-runs.ts";
@@ -39,19 +39,16 @@ const isSendable = (change: Change): boolean => {
 };
 
 /** The newest stored version: of all that was ever stored here, not of what is left. 0 when nothing is. */
-export const newestVersion = async (connection: Connection, tables: Iterable<SyncedTable>): Promise<number> => {
-  let newest = 0;
-  for (const table of tables) {
-    const rows = await connection.all(`SELECT max(db_version) FROM ${clockOf(table)}`);
-    newest = Math.max(newest, (rows[0]?.[0] as number | null | undefined) ?? 0);
-  }
-  return newest;
+export const newestVersion = async (connection: Connection, tables: readonly SyncedTable[]): Promise<number> => {
+  if (tables.length === 0) return 0;
+  const rows = await connection.all(newestVersions(tables));
+  return Math.max(0, ...rows.map(([version]) => (version as number | null) ?? 0));
 };
 
 /** What this replica holds right now. */
 export const readFrontier = async (
   connection: Connection,
-  tables: Iterable<SyncedTable>,
+  tables: readonly SyncedTable[],
   own: SiteId,
 ): Promise<Frontier> => {
   return readFrontierAt(connection, own, await newestVersion(connection, tables));

@@ -23,28 +23,33 @@ const selectOf = (table: SyncedTable, where: string): string => {
     WHERE ${where}`;
 };
 
-/** The text for the same tables is asked for again and again. */
-const known = new WeakMap<readonly SyncedTable[], Map<string, string>>();
+const unionOf = (tables: readonly SyncedTable[], selectFrom: (table: SyncedTable) => string): string =>
+  tables.map(selectFrom).join("\nUNION ALL\n");
 
-const textFor = (tables: readonly SyncedTable[], where: string, order = ""): string => {
-  let texts = known.get(tables);
-  if (texts === undefined) known.set(tables, (texts = new Map()));
-  const key = where + order;
-  let text = texts.get(key);
-  if (text === undefined) {
-    text = tables.map((table) => selectOf(table, where)).join("\nUNION ALL\n") + order;
-    texts.set(key, text);
-  }
-  return text;
+/** A text for the same tables is asked for again and again. */
+const remembered = (textFor: (tables: readonly SyncedTable[]) => string) => {
+  const known = new WeakMap<readonly SyncedTable[], string>();
+  return (tables: readonly SyncedTable[]): string => {
+    let text = known.get(tables);
+    if (text === undefined) known.set(tables, (text = textFor(tables)));
+    return text;
+  };
 };
 
-/** Changes of the versions ?1 to ?2, in the order of the log. @param tables - at least one */
-export const changesInOrder = (tables: readonly SyncedTable[]): string =>
-  textFor(tables, "c.db_version BETWEEN ?1 AND ?2", "\nORDER BY 8, 7");
+const isWithin = "c.db_version BETWEEN ?1 AND ?2";
 
-/** Changes of the versions ?1 to ?2, in any order. @param tables - at least one */
-export const changesOf = (tables: readonly SyncedTable[]): string => textFor(tables, "c.db_version BETWEEN ?1 AND ?2");
+/** Changes of the versions ?1 to ?2, in any order. Of at least one table, as those below. */
+export const changesOf = remembered((tables) => unionOf(tables, (table) => selectOf(table, isWithin)));
 
-/** Those of them whose place in their version is ?3 or later, and before ?4. @param tables - at least one */
-export const changesInPlaces = (tables: readonly SyncedTable[]): string =>
-  textFor(tables, "c.db_version BETWEEN ?1 AND ?2 AND c.seq >= ?3 AND c.seq < ?4");
+/** Changes of the versions ?1 to ?2, in the order of the log. */
+export const changesInOrder = remembered((tables) => `${changesOf(tables)}\nORDER BY 8, 7`);
+
+/** Changes of the versions ?1 to ?2 whose place in their version is ?3 or later, and before ?4. */
+export const changesInPlaces = remembered((tables) =>
+  unionOf(tables, (table) => selectOf(table, `${isWithin} AND c.seq >= ?3 AND c.seq < ?4`)),
+);
+
+/** The newest version of each table, NULL where there is none. */
+export const newestVersions = remembered((tables) =>
+  unionOf(tables, (table) => `SELECT max(db_version) FROM ${clockOf(table)}`),
+);

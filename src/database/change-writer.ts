@@ -7,8 +7,7 @@ import { LedgerError } from "../common/errors.ts";
 import { siteIdToBytes, type SiteId } from "../common/ids.ts";
 import { rowSentinel, type Change, type ChangeGroup } from "../replication/change.ts";
 import { keyColumnCount } from "../replication/validate.ts";
-import { noteOwnVersion, raiseEntry, siteNumber } from "./bookkeeping.ts";
-import { newestVersion } from "./change-reader.ts";
+import { noteOwnVersion, raiseEntry, type SiteNumbers } from "./bookkeeping.ts";
 import type { UnseenWrites } from "./conflicts.ts";
 import type { Connection, MaybePromise, Statement } from "./connection.ts";
 import type { SyncedTable } from "./database.ts";
@@ -16,7 +15,7 @@ import { addToRuns, cutRuns, ownSite } from "./origin-runs.ts";
 import { addToQuarantine } from "./quarantine.ts";
 import { StorageClass } from "./value.ts";
 
-const merge = `INSERT INTO crsql_changes ("table", pk, cid, val, col_version, db_version, site_id, cl, seq)
+const mergeSql = `INSERT INTO crsql_changes ("table", pk, cid, val, col_version, db_version, site_id, cl, seq)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 /** Whether the schema known here can take `change`. */
@@ -55,6 +54,8 @@ export interface Merged {
   readonly unknown: boolean;
   /** Tables whose rows changed, sorted. */
   readonly tables: readonly string[];
+  /** The newest stored version. */
+  readonly newest: number;
 }
 
 export interface Merge {
@@ -62,6 +63,10 @@ export interface Merge {
   readonly tables: ReadonlyMap<string, SyncedTable>;
   readonly own: SiteId;
   readonly groups: readonly ChangeGroup[];
+  /** The newest stored version as of now, and whenever it is asked for. */
+  readonly newest: number;
+  readonly readNewest: () => Promise<number>;
+  readonly numberOf: SiteNumbers;
   /** Own writes that no peer has seen, while there are any. */
   readonly unseen?: UnseenWrites | undefined;
   /** Called after the writes of each group. */
@@ -69,8 +74,9 @@ export interface Merge {
 }
 
 /** Merges `groups`, each under the next local version, inside the caller's transaction. */
-export const mergeGroups = async ({ connection, tables, own, groups, unseen, wrote }: Merge): Promise<Merged> => {
-  await noteOwnVersion(connection, await newestVersion(connection, tables.values()));
+export const mergeGroups = async (merge: Merge): Promise<Merged> => {
+  const { connection, tables, own, groups, numberOf, unseen, wrote } = merge;
+  await noteOwnVersion(connection, merge.newest);
   const touched = new Set<string>();
   let quarantined = 0;
   let unknown = false;
@@ -78,7 +84,6 @@ export const mergeGroups = async ({ connection, tables, own, groups, unseen, wro
   let impacted = await rowsImpacted(connection);
   const before = impacted;
   const siteBytes = new Map<SiteId, Uint8Array>();
-  const siteNumbers = new Map<SiteId, number>();
   const columnsOf = new Map<string, { readonly keys: number; readonly cids: ReadonlySet<string> }>();
   for (const table of tables.values()) {
     columnsOf.set(table.name, { keys: table.keyColumns.length, cids: new Set([rowSentinel, ...table.valueColumns]) });
@@ -109,7 +114,7 @@ export const mergeGroups = async ({ connection, tables, own, groups, unseen, wro
         runTable = change.table;
       }
       const mine = unseen === undefined || group.site === own ? undefined : await unseen.before(change);
-      const prepared = connection.prepare(merge);
+      const prepared = connection.prepare(mergeSql);
       const statement = prepared instanceof Promise ? await prepared : prepared;
       try {
         bindChange(statement, change, stamp, site);
@@ -134,14 +139,13 @@ export const mergeGroups = async ({ connection, tables, own, groups, unseen, wro
         await addToRuns(connection, stamp, ownSite, stamp);
         await raiseEntry(connection, ownSite, stamp);
       } else {
-        let number = siteNumbers.get(group.site);
-        if (number === undefined) siteNumbers.set(group.site, (number = await siteNumber(connection, group.site)));
-        await addToRuns(connection, stamp, number, group.originVersion);
+        await addToRuns(connection, stamp, await numberOf(group.site), group.originVersion);
       }
       stamp += 1;
     }
   }
 
-  await cutRuns(connection, await newestVersion(connection, tables.values()));
-  return { count: impacted - before, quarantined, unknown, tables: [...touched].sort() };
+  const newest = await merge.readNewest();
+  await cutRuns(connection, newest);
+  return { count: impacted - before, quarantined, unknown, tables: [...touched].sort(), newest };
 };

@@ -71,10 +71,13 @@ export const addToRuns = async (
   ]);
 };
 
-/** To be called before versions from elsewhere are added: what lies between them and the last run was written here. */
-export const closeOwnRun = async (connection: Connection, newest: number): Promise<void> => {
+/**
+ * To be called before versions from elsewhere are added: what lies between them and the last run was written here.
+ * @returns whether the newest stored version was
+ */
+export const closeOwnRun = async (connection: Connection, newest: number): Promise<boolean> => {
   const { last, site } = await endOfRuns(connection);
-  if (newest <= last) return;
+  if (newest <= last) return newest > 0 && site === ownSite;
   if (site === ownSite && last > 0) {
     await connection.all(`UPDATE ledger_run SET last = ?1, origin_last = ?1 WHERE first = ${newestRun}`, [newest]);
   } else {
@@ -83,6 +86,7 @@ export const closeOwnRun = async (connection: Connection, newest: number): Promi
       newest,
     ]);
   }
+  return true;
 };
 
 /**

@@ -90,7 +90,7 @@ export const createSchemaChanges = (options: SchemaChangesOptions): SchemaChange
     if (isNoted) return;
     isNoted = true;
     await createBookkeepingTables(connection);
-    await noteOwnVersion(connection, await newestVersion(connection, tables.values()));
+    await noteOwnVersion(connection, await newestVersion(connection, [...tables.values()]));
     await connection.all(
       `insert or replace into crsql_master (key, value) select 'pre_compact_dbversion',
        max(crsql_db_version(), coalesce((select value from crsql_master where key = 'pre_compact_dbversion'), 0))`,
