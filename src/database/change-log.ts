@@ -3,17 +3,15 @@
  * the database's one queue, so its answers are of one moment each and come in the order of those moments.
  */
 
-import { LedgerError } from "../common/errors.ts";
 import type { Epoch, SiteId } from "../common/ids.ts";
 import type { LogStretch } from "../replication/core-state.ts";
 import type { ChangeGroup } from "../replication/change.ts";
-import { maxImageBytes } from "../replication/limits.ts";
 import { versionOf, type Frontier } from "../replication/frontier.ts";
-import type { Cursor, ImagePart, ImagePlace } from "../replication/message.ts";
+import type { Cursor } from "../replication/message.ts";
 import { stampOf, type SchemaStamp } from "../replication/schema-stamp.ts";
 import * as books from "./bookkeeping.ts";
 import { newestVersion, readFrontier, readStretch, type Stretch } from "./change-reader.ts";
-import { isApplicable, mergeGroups, type Merged } from "./change-writer.ts";
+import { isApplicable, mergeGroups, type Applied, type Merged } from "./change-writer.ts";
 import {
   conflictSchema,
   createUnseenWrites,
@@ -27,23 +25,11 @@ import {
 import type { Connection, MaybePromise } from "./connection.ts";
 import type { Database, SyncedTable } from "./database.ts";
 import { readDigest, type Digest } from "./digest-reader.ts";
-import { createImageShelf, type MadeImage } from "./image-shelf.ts";
+import { createLogSnapshots, type LogSnapshots } from "./log-snapshots.ts";
 import { newestMigration } from "./migration-log.ts";
 import { forgetOldRequests } from "./request-log.ts";
 import { ownSite, tidyRuns } from "./origin-runs.ts";
-import { SnapshotRefusedError } from "./snapshot-refused.ts";
-import { takeSnapshot } from "./take-snapshot.ts";
-import { countCells, createSnapshotWriter } from "./write-snapshot.ts";
 import { readQuarantine, takeFromQuarantine } from "./quarantine.ts";
-
-/** Below this, merging takes no longer than a person notices. */
-const defaultLeastSnapshotCells = 2_000;
-
-/** Beyond this taking an image, which is one transaction, would hold up its taker for too long. */
-const mostSnapshotCells = 1_000_000;
-
-/** Beyond this an image is not made before somebody asks for it: perhaps nobody will. */
-const mostExpectedCells = 200_000;
 
 /** Changes of one stretch, about. Larger ones hold up what the app asks for, smaller ones cost more per change. */
 const defaultStretchChanges = 4000;
@@ -64,31 +50,7 @@ export interface Delta {
   readonly claims: Frontier;
 }
 
-/** Cells that an image may lack to be given to one more newcomer: those come as changes after it. */
-const mostMissedCells = 4_000;
-
-/** A stretch that begins with the log and has an image in place of its groups, of which this is the part to begin with. */
-export type SnapshotStretch = Omit<LogStretch, "quarantineTo"> & { readonly part: ImagePart };
-
-export interface SnapshotDelta {
-  readonly peer: SiteId;
-  readonly part: ImagePart;
-  /** After it everything in the image was read. */
-  readonly cursor: Cursor;
-}
-
-export interface Applied {
-  /** Changes that had an effect. */
-  readonly count: number;
-  /** Whether there is something new to pass on. */
-  readonly grew: boolean;
-  /** Whether there were changes of tables or columns that are not synced here; they wait in the quarantine. */
-  readonly unknown: boolean;
-  /** The whole frontier after it. */
-  readonly frontier: Frontier;
-}
-
-export interface ChangeLog {
+export interface ChangeLog extends LogSnapshots {
   readonly epoch: Epoch;
   /** No version up to this one is given to a write any more, unless it was before. */
   readonly reservedTo: number;
@@ -112,23 +74,6 @@ export interface ChangeLog {
   read(request: ReadRequest): Promise<LogStretch & Pick<Stretch, "unsendable">>;
   /** Rows, cursor and frontier in one transaction; all or nothing. */
   apply(delta: Delta): Promise<Applied>;
-  /**
-   * Everything that replicates as one image, for a replica that holds nothing; undefined when there is so little of it that
-   * changes are as good, or so much that an image would be too large. An image that is here is given again.
-   * @param resume - where to go on in an image that is perhaps still here
-   */
-  readSnapshot(resume?: ImagePlace): Promise<SnapshotStretch | undefined>;
-  /** Makes the image for a replica that may be linked soon, if nothing was ever heard of it: it will most likely ask. */
-  expect(peer: SiteId): Promise<void>;
-  /** The next part of an image, after others have had a turn; undefined when it is gone. */
-  readImagePart(place: ImagePlace): Promise<ImagePart | undefined>;
-  /**
-   * Takes in what readSnapshot() and readImagePart() gave at a peer, with the cursor in one transaction; undefined before
-   * the last part is there. @throws SnapshotRefusedError
-   */
-  takeSnapshot(given: SnapshotDelta): Promise<Applied | undefined>;
-  /** Forgets all other images: `made` here, by number, and in parts from peers. */
-  keepImages(made: readonly number[], from: readonly SiteId[]): void;
   /** Of everything, for as long as nothing changes: undefined when something did before all was read. */
   digest(): Promise<Digest | undefined>;
   /** Applies what the schema can take by now; answers the number of changes that had an effect. */
@@ -157,7 +102,6 @@ export interface ChangeLogOptions {
 
 export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLog> => {
   const { database, epoch, nowMs, stretchChanges = defaultStretchChanges, onConflict = () => {} } = options;
-  const { leastSnapshotCells = defaultLeastSnapshotCells, snapshotSliceKeys } = options;
   const { pause = () => new Promise<void>((resolve) => setTimeout(resolve)) } = options;
   const own = database.siteId;
   let listed = { of: database.syncedTables, tables: [...database.syncedTables.values()] };
@@ -241,59 +185,14 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
       const merged = await merge(connection, groups, seen, books.createSiteNumbers(connection), wrote);
       return { result: merged.count, tables: merged.tables };
     });
-  const images = createImageShelf(options.imagePartBytes);
-  database.onSchemaChange(images.dropMade);
-  let making: Promise<MadeImage | undefined> | undefined;
-
-  const isWorthAnImage = async (most: number): Promise<boolean> => {
-    const cells = await database.read((connection) => countCells(connection, database.syncedTables, most + 1));
-    return cells >= leastSnapshotCells && cells <= most;
-  };
-
-  const makeImage = async (): Promise<MadeImage | undefined> => {
-    if (!(await isWorthAnImage(mostSnapshotCells))) return undefined;
-    const writer = createSnapshotWriter(() => database.syncedTables, snapshotSliceKeys);
-    for (;;) {
-      const made = await database.read(async (connection) => {
-        const snapshot = await writer.next(connection);
-        if (snapshot === undefined) return "more";
-        return snapshot.bytes.length > maxImageBytes ? undefined : images.add(snapshot);
-      });
-      if (made !== "more") return made;
-      await pause();
-    }
-  };
-
-  /** Not by versions: from one opening of the database to the next they jump. */
-  const missedBy = ({ to }: MadeImage): Promise<number> =>
-    database.read((connection) => countCells(connection, database.syncedTables, mostMissedCells + 1, to));
-
-  /** One that is here and not much older, one that is being made, or a new one. */
-  const imageOfNow = async (): Promise<MadeImage | undefined> => {
-    const newest = images.newest();
-    if (newest !== undefined && (await missedBy(newest)) <= mostMissedCells) return newest;
-    making ??= makeImage().finally(() => (making = undefined));
-    return making;
-  };
-
-  const takeImage = (peer: SiteId, image: Uint8Array, cursor: Cursor): Promise<Applied> =>
-    database
-      .transact(
-        { type: "remote", peerId: peer },
-        async (connection, wrote) => {
-          const taken = await takeSnapshot(connection, database.syncedTables, own, cursor.position);
-          await wrote(peer);
-          await books.writeCursor(connection, await books.siteNumber(connection, peer), cursor);
-          const result = { count: taken.count, grew: true, unknown: false, frontier: await frontierNow(connection) };
-          return { result, tables: taken.tables };
-        },
-        image,
-      )
-      .catch((error: unknown) => {
-        // Not even a database.
-        if (!(error instanceof LedgerError) || error.code !== "LEDGER_SQL_ERROR") throw error;
-        throw new SnapshotRefusedError("malformed", error.message);
-      });
+  const snapshots = createLogSnapshots({
+    database,
+    readFrontier: frontierNow,
+    pause,
+    leastCells: options.leastSnapshotCells,
+    sliceKeys: options.snapshotSliceKeys,
+    partBytes: options.imagePartBytes,
+  });
 
   // What became applicable just before the process ended.
   await replayQuarantine();
@@ -356,38 +255,7 @@ export const openChangeLog = async (options: ChangeLogOptions): Promise<ChangeLo
       seen = Math.max(seen, version);
     },
 
-    readSnapshot: async (resume) => {
-      const given = resume === undefined ? undefined : images.find(resume.image);
-      const image = given ?? (await imageOfNow());
-      if (image === undefined) return undefined;
-      return database.read(async (connection) => {
-        const offset = given === undefined ? 0 : (resume?.offset ?? 0);
-        const part = images.partAt({ image: image.image, offset });
-        if (part === undefined) return undefined;
-        // Not complete: it says nothing of the quarantine, and claims nothing.
-        return { part, to: image.to, groups: [], rest: 0, complete: false, frontier: await frontierNow(connection) };
-      });
-    },
-
-    expect: async (peer) => {
-      const isKnown = await database.read(async (connection) => {
-        const cursor = await books.readCursor(connection, peer);
-        return cursor !== undefined || versionOf(await frontierNow(connection), peer) > 0;
-      });
-      if (!isKnown && (await isWorthAnImage(mostExpectedCells))) await imageOfNow();
-    },
-
-    readImagePart: async (place) => {
-      await pause();
-      return images.partAt(place);
-    },
-
-    takeSnapshot: async ({ peer, part, cursor }) => {
-      const bytes = images.collect(peer, part);
-      return bytes === undefined ? undefined : takeImage(peer, bytes, cursor);
-    },
-
-    keepImages: images.keepOnly,
+    ...snapshots,
 
     digest: () => readDigest(database, frontierNow, pause),
 

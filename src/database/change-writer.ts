@@ -6,6 +6,7 @@
 import { LedgerError } from "../common/errors.ts";
 import { siteIdToBytes, type SiteId } from "../common/ids.ts";
 import { rowSentinel, type Change, type ChangeGroup } from "../replication/change.ts";
+import type { Frontier } from "../replication/frontier.ts";
 import { keyColumnCount } from "../replication/validate.ts";
 import { noteOwnVersion, raiseEntry, type SiteNumbers } from "./bookkeeping.ts";
 import type { UnseenWrites } from "./conflicts.ts";
@@ -56,6 +57,17 @@ export interface Merged {
   readonly tables: readonly string[];
   /** The newest stored version. */
   readonly newest: number;
+}
+
+export interface Applied {
+  /** Changes that had an effect. */
+  readonly count: number;
+  /** Whether there is something new to pass on. */
+  readonly grew: boolean;
+  /** Whether there were changes of tables or columns that are not synced here; they wait in the quarantine. */
+  readonly unknown: boolean;
+  /** The whole frontier after it. */
+  readonly frontier: Frontier;
 }
 
 export interface Merge {

@@ -1,7 +1,8 @@
 /** Replicas without links: a database and its change log, and what one would send the other carried by hand. */
 
 import type { Epoch, SiteId } from "../../src/common/ids.ts";
-import { openChangeLog, type Applied, type ChangeLog } from "../../src/database/change-log.ts";
+import { openChangeLog, type ChangeLog } from "../../src/database/change-log.ts";
+import type { Applied } from "../../src/database/change-writer.ts";
 import type { Database } from "../../src/database/database.ts";
 import { openDatabase } from "../../src/database/open-database.ts";
 import type { Change, ChangeGroup } from "../../src/replication/change.ts";

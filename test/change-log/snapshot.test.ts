@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import type { Applied } from "../../src/database/change-log.ts";
+import type { Applied } from "../../src/database/change-writer.ts";
 import type { Snapshot } from "../../src/database/write-snapshot.ts";
 import type { ImagePart } from "../../src/replication/message.ts";
 import { forge, snapshotOf, takeSnapshotOf } from "../support/images.ts";

@@ -1,7 +1,8 @@
 /** Images of snapshots, whole and forged. Runs in Node and in a browser's worker. */
 
 import type { SiteId } from "../../src/common/ids.ts";
-import type { Applied, ChangeLog } from "../../src/database/change-log.ts";
+import type { ChangeLog } from "../../src/database/change-log.ts";
+import type { Applied } from "../../src/database/change-writer.ts";
 import { openMemoryHost } from "../../src/database/memory-host.ts";
 import type { Snapshot } from "../../src/database/write-snapshot.ts";
 import type { ImagePart } from "../../src/replication/message.ts";
