@@ -88,23 +88,28 @@ const systemTable = (results, columns, names) => {
 const bars = (look) => {
   const ratio = (/** @type {[string, Key]} */ above, /** @type {[string, Key]} */ below) =>
     look(...above) / look(...below);
+  // How many rows it replicates at a time matters to first syncs only: of everything else its entries are two measurements.
+  const rxdb = (/** @type {Key} */ key, /** @type {(...values: number[]) => number} */ best) => {
+    const figures = ["rxdb-documented", "rxdb-tuned"].map((name) => look(name, key)).filter(Number.isFinite);
+    return figures.length === 0 ? Number.NaN : best(...figures);
+  };
   return [
     ["W1: Ledger / the bare engine", ratio(["ledger", "w1"], ["bare-engine", "w1"]), "at least", 0.85],
     ["W2: Ledger / the bare engine", ratio(["ledger", "w2"], ["bare-engine", "w2"]), "at least", 0.8],
-    ["W2: Ledger / RxDB", ratio(["ledger", "w2"], ["rxdb-documented", "w2"]), "at least", 4],
+    ["W2: Ledger / the better RxDB", look("ledger", "w2") / rxdb("w2", Math.max), "at least", 4],
     ["W3: RxDB as documented / Ledger", ratio(["rxdb-documented", "w3"], ["ledger", "w3"]), "at least", 30],
     ["W3: RxDB with batchSize 500 / Ledger", ratio(["rxdb-tuned", "w3"], ["ledger", "w3"]), "at least", 5],
     ["W3: Yjs over a channel / Ledger", ratio(["yjs-channel", "w3"], ["ledger", "w3"]), "at least", 1],
     ["W3: bytes, Ledger / Yjs over a channel", ratio(["ledger", "bytes"], ["yjs-channel", "bytes"]), "at most", 1.1],
     ["W3: 100,000 rows / 10,000 rows", ratio(["ledger", "w3large"], ["ledger", "w3"]), "at most", 11],
-    ["W4: p50, Ledger / RxDB", ratio(["ledger", "w4p50"], ["rxdb-documented", "w4p50"]), "at most", 0.6],
+    ["W4: p50, Ledger / the better RxDB", look("ledger", "w4p50") / rxdb("w4p50", Math.min), "at most", 0.6],
     [
       "W4: p50 while serving a newcomer 100,000 rows / else",
       ratio(["ledger", "w4busy"], ["ledger", "w4quiet"]),
       "at most",
       2,
     ],
-    ["W5: Ledger / RxDB", ratio(["ledger", "w5"], ["rxdb-documented", "w5"]), "at most", 1],
+    ["W5: Ledger / the better RxDB", look("ledger", "w5") / rxdb("w5", Math.min), "at most", 1],
     [
       "W7: 100 changes on 100,000 rows / W3 of 100,000",
       ratio(["ledger", "w7"], ["ledger", "w3large"]),
