@@ -39,6 +39,16 @@ export type WorkerAnswer =
   | { readonly type: "failed"; readonly message: string }
   | { readonly type: "acknowledged"; readonly row: number };
 
+const compiled = new Map<string, Promise<WebAssembly.Module>>();
+
+/** Compiling the engine takes longer than most cases: once for all databases of a worker. */
+WebAssembly.instantiateStreaming = async (source, imports) => {
+  const response = await source;
+  const module = compiled.get(response.url) ?? WebAssembly.compileStreaming(response);
+  compiled.set(response.url, module);
+  return { module: await module, instance: await WebAssembly.instantiate(await module, imports) };
+};
+
 const post = (answer: WorkerAnswer): void => self.postMessage(answer);
 
 const writeForEver = async (storage: StorageKind, name: string): Promise<never> => {
